@@ -1,0 +1,2 @@
+// Package linux is the seam to the Linux kernel.
+package linux
