@@ -1,0 +1,2 @@
+// Package sys is the seam between lion and the operating system.
+package sys
