@@ -1,0 +1,37 @@
+package lion_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadme builds the program that the README shows.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n```go\n")
+	program, _, closed := strings.Cut(rest, "\n```\n")
+	if !ok || !closed {
+		t.Fatal("README.md shows no Go program")
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("there is no go command to build the program of the README with")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(file, []byte(program+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// The file is outside, but its imports are those of the module that the
+	// command runs in, which is this one.
+	build := exec.Command(goTool, "build", "-o", filepath.Join(dir, "server"), file)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("the program of the README does not build: %v\n%s", err, out)
+	}
+}
