@@ -1,0 +1,196 @@
+package loop
+
+import (
+	"fmt"
+	"time"
+)
+
+// Every async-coloured function checks for cancellation first and, once it
+// has succeeded, gives the scheduler its turn to decide. The check is one
+// comparison and is never left out. The turn may be: within its budget the
+// task simply goes on, since going round the loop after each operation would
+// cost a switch and, soon, a call into the kernel for nothing.
+
+const (
+	// checkpointBudget is how many operations a task may complete in one
+	// turn, if others are waiting or not.
+	checkpointBudget = 64
+
+	// checkpointTime is how long a task may go on in one turn. With the loop
+	// looking at the clock after every checkpointStride operations, and after
+	// each one once they are slow, it is exceeded by a few operations at most.
+	checkpointTime   = 200 * time.Microsecond
+	checkpointStride = 4
+
+	// slowOperation separates operations after which the clock is always
+	// read from those for which reading it would cost more than it tells.
+	slowOperation = 10 * time.Microsecond
+)
+
+// Checkpoint lets other tasks run if the task has used up its budget, and
+// returns the *CancelledError if the scope has been cancelled, else nil. A
+// deadline that passed before the call is seen by this call, as far as the
+// loop's clock has been read.
+func Checkpoint(t *Task) error {
+	if err := ShieldedCheckpoint(t); err != nil {
+		return err
+	}
+	return CheckpointIfCancelled(t)
+}
+
+// CheckpointIfCancelled is a cancel point only: it returns the
+// *CancelledError, after letting others run, if the scope has been cancelled,
+// and else nil at once. Together with ShieldedCheckpoint it makes a
+// checkpoint: first this, then the operation, then that.
+func CheckpointIfCancelled(t *Task) error {
+	l := t.loop
+	if l.current != t {
+		return t.wrong()
+	}
+	l.cancelPoints++
+	if l.clock != nil {
+		l.readClock()
+	}
+	if t.scope.cause == nil && !t.alert {
+		return nil
+	}
+	return t.deliver()
+}
+
+// ShieldedCheckpoint is a schedule point only: it lets other tasks run if the
+// task has used up its budget, and does not look at cancellation. Its only
+// error is ErrWrongTask.
+func ShieldedCheckpoint(t *Task) error {
+	l := t.loop
+	if l.current != t {
+		return t.wrong()
+	}
+	l.schedulePoints++
+	l.credit--
+	if l.credit > 0 {
+		return nil
+	}
+	l.spend(t)
+	return nil
+}
+
+// deliver lets the others run, as even a task that ignores every Cancelled
+// must, and returns the error.
+func (t *Task) deliver() error {
+	err := t.pending()
+	if err == nil { // an alert that has been dealt with
+		t.alert = false
+		return nil
+	}
+	if err == ErrInterrupt {
+		t.loop.interrupted, t.alert = false, t.lost != nil
+	}
+	t.loop.schedulePoints++
+	t.yield()
+	return err
+}
+
+// spend is called when the credit of the running task is used up: it looks
+// at the clock, and either extends the credit or ends the turn.
+func (l *Loop) spend(t *Task) {
+	before := l.lookedAt
+	l.lookedAt = l.readClock()
+	l.used += l.stride
+	spent := time.Duration(l.lookedAt - l.turnStart)
+	switch {
+	case l.alwaysReschedule, l.used >= checkpointBudget, spent >= checkpointTime:
+		t.yield()
+		return
+	case time.Duration(l.lookedAt-before) > slowOperation*time.Duration(l.stride):
+		t.slow = true
+	default:
+		t.slow = false
+	}
+	l.extend(t)
+}
+
+// extend grants the running task some operations until the next look.
+func (l *Loop) extend(t *Task) {
+	l.stride = checkpointStride
+	if t.slow || l.alwaysReschedule || l.clock != nil {
+		l.stride = 1
+	}
+	l.credit = l.stride
+}
+
+// check says whether t may be used by the caller.
+func (t *Task) check() error {
+	if t.loop.current != t {
+		return t.wrong()
+	}
+	return nil
+}
+
+//go:noinline
+func (t *Task) wrong() error {
+	if t.done {
+		return fmt.Errorf("task %s has ended: %w", t.Name(), ErrWrongTask)
+	}
+	return fmt.Errorf("task %s: %w", t.Name(), ErrWrongTask)
+}
+
+// yield puts the task at the end of the queue.
+func (t *Task) yield() {
+	t.loop.ready = append(t.loop.ready, t)
+	t.suspend()
+}
+
+// Sleep suspends the task for at least d; Sleep of zero is a plain
+// checkpoint. It returns the *CancelledError if the scope is cancelled first,
+// and ErrMisuse at once if d is negative.
+func Sleep(t *Task, d time.Duration) error {
+	if d < 0 {
+		return misuse("sleeping for %v", d)
+	}
+	if err := CheckpointIfCancelled(t); err != nil {
+		return err
+	}
+	if d == 0 {
+		return ShieldedCheckpoint(t)
+	}
+	return t.sleep(t.loop.readClock() + int64(d))
+}
+
+// SleepUntil suspends the task until the loop's clock reaches when; a time in
+// the past makes it a plain checkpoint. It returns the *CancelledError if the
+// scope is cancelled first.
+func SleepUntil(t *Task, when time.Time) error {
+	if err := CheckpointIfCancelled(t); err != nil {
+		return err
+	}
+	at := t.loop.clockTime(when)
+	if at <= t.loop.readClock() {
+		return Checkpoint(t)
+	}
+	return t.sleep(at)
+}
+
+// SleepForever suspends the task until its scope is cancelled, and returns
+// the *CancelledError. If somebody unparks the task it returns ErrMisuse.
+func SleepForever(t *Task) error {
+	err := Park(t, "sleeping forever", (*sleeper)(t))
+	if err == nil {
+		return misuse("task %s was unparked while it slept forever", t.Name())
+	}
+	return err
+}
+
+func (t *Task) sleep(at int64) error {
+	if at < 0 { // beyond what the clock can count: 292 years
+		at = never - 1
+	}
+	t.timer.task = t
+	t.timer.start(t.loop, at)
+	return t.park("sleeping", (*sleeper)(t))
+}
+
+// sleeper aborts a sleep.
+type sleeper Task
+
+// Abort agrees: the timer is stopped by the wake-up.
+func (s *sleeper) Abort(*Task, error) bool { return true }

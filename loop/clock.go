@@ -1,0 +1,80 @@
+package loop
+
+import "time"
+
+// A Clock gives a loop its time. The default is the system's monotonic clock;
+// looptest has a virtual one. A clock belongs to one loop and is called only
+// from it.
+type Clock interface {
+	// Start is called once, before the main function. If it fails, Run
+	// returns ErrInternal.
+	Start() error
+	// Now returns the current time. It never goes backwards.
+	Now() time.Time
+	// Sleep returns how long the loop has to wait, in real time, until Now
+	// reaches when: zero or less if it has.
+	Sleep(when time.Time) time.Duration
+}
+
+// An AutojumpClock can be moved forward when nothing else would happen.
+type AutojumpClock interface {
+	Clock
+	// Threshold is how long, in real time, all tasks must have been blocked
+	// before the clock jumps; negative: never.
+	Threshold() time.Duration
+	// Jump moves the clock to when, the next deadline.
+	Jump(when time.Time)
+}
+
+// waitMax caps a wait in the poller: a day, against overflow on the way to
+// the kernel.
+const waitMax = 24 * time.Hour
+
+// readClock advances the loop's idea of the time, fires what is due, and
+// returns it.
+func (l *Loop) readClock() int64 {
+	var now int64
+	if l.clock == nil {
+		now = int64(time.Since(l.base))
+	} else {
+		now = l.clockTime(l.clock.Now())
+	}
+	if now > l.cachedNow {
+		l.cachedNow = now
+	}
+	if l.timers.next() <= l.cachedNow && !l.expiring {
+		l.expiring = true
+		l.expireTimers()
+		l.expiring = false
+	}
+	return l.cachedNow
+}
+
+// clockTime converts a time to nanoseconds on the loop's clock.
+func (l *Loop) clockTime(when time.Time) int64 { return int64(when.Sub(l.base)) }
+
+// now returns the time at which the clock was last read.
+func (l *Loop) now() time.Time { return l.base.Add(time.Duration(l.cachedNow)) }
+
+// timeLeft returns how long the poller may sleep before the next deadline.
+func (l *Loop) timeLeft() time.Duration {
+	next := l.timers.next()
+	if next == never {
+		return waitMax
+	}
+	var d time.Duration
+	if l.clock == nil {
+		d = time.Duration(next) - time.Since(l.base)
+	} else {
+		d = l.clock.Sleep(l.base.Add(time.Duration(next)))
+	}
+	return min(max(d, 0), waitMax)
+}
+
+// callClock calls a clock that may be somebody else's.
+func callClock(fn func() error) (err error) {
+	if failed := guarded(func() { err = fn() }); failed != nil {
+		return failed
+	}
+	return err
+}

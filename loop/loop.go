@@ -1,0 +1,299 @@
+package loop
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/lion-go/lion/sys"
+)
+
+// A Loop runs tasks in turns on one goroutine and waits for the kernel on
+// their behalf. Everything that belongs to it, tasks, scopes, nurseries,
+// parking lots, descriptors, is used from its tasks and callbacks only, and
+// needs no locks there. The methods that may be called from any goroutine say
+// so.
+type Loop struct {
+	// Scheduling.
+	current *Task   // the running task; nil in callbacks and in the poller
+	ready   []*Task // runnable in the next pass
+	batch   []*Task // the pass under way
+	main    *Task
+	root    *Task // the top of the tree; it runs no code
+	idle    []*coroutine
+	rng     *rand.Rand
+	nextID  uint64
+
+	// The turn under way, for the checkpoint budget.
+	credit    int   // operations until the next look at the clock
+	used      int   // operations of this turn, counted when looking
+	stride    int   // operations between the last look and the next
+	turnStart int64 // clock readings
+	lookedAt  int64
+
+	// Time.
+	clock     Clock // nil: the system's
+	base      time.Time
+	cachedNow int64
+	timers    timerHeap
+	timerSeq  uint64
+	expiring  bool
+
+	// The kernel.
+	poller    *sys.Poller
+	events    []sys.Event
+	slots     []slot
+	freeSlots []uint32
+	foreign   map[sys.FD]*Descriptor
+	lastPoll  int64 // when, and how many turns ago
+	sincePoll int
+	sincePark int64 // real time, from started on
+	parksSeen uint64
+	started   time.Time
+	sleeping  atomic.Bool
+
+	// Calls from outside.
+	entry entryQueue
+
+	// Trees and ends.
+	rootScope   *Scope
+	mainNursery *Nursery
+	system      *Nursery
+	mainErr     error
+	mainDone    bool
+	broken      error // why the loop can not go on
+	crashes     []error
+	closing     bool
+
+	// Idleness.
+	idlers []*idler
+
+	// Interrupts.
+	interrupted  bool
+	handlers     []*interruptHandler
+	catchSignals bool
+
+	// Buffers.
+	buffers    [][]byte
+	bufferSize int
+
+	// Options and counters.
+	alwaysReschedule bool
+	seeded           bool
+	living           int
+	parkedTasks      int
+	readers          int
+	writers          int
+	cancelPoints     uint64
+	schedulePoints   uint64
+	counters         counters
+	published        publishedStatistics
+}
+
+// Option sets up a loop.
+type Option func(*Loop) error
+
+// WithClock replaces the system's clock.
+func WithClock(c Clock) Option {
+	return func(l *Loop) error {
+		if c == nil {
+			return misuse("a nil clock")
+		}
+		l.clock = c
+		return nil
+	}
+}
+
+// WithSeed makes the order of tasks within a pass, of timers that are due at
+// the same time and of events from one poll a function of the seed. Without
+// it the order within a pass is drawn anew in every run, so that nobody comes
+// to rely on it.
+func WithSeed(seed uint64) Option {
+	return func(l *Loop) error {
+		l.seeded, l.rng = true, rand.New(rand.NewPCG(seed, seed))
+		return nil
+	}
+}
+
+// WithAlwaysReschedule takes the checkpoint budget away: every checkpoint
+// ends the turn of its task.
+func WithAlwaysReschedule() Option {
+	return func(l *Loop) error { l.alwaysReschedule = true; return nil }
+}
+
+// WithEntryQueueSize bounds the calls from outside that wait for the loop.
+// The default is DefaultEntryQueueSize.
+func WithEntryQueueSize(n int) Option {
+	return func(l *Loop) error {
+		if n < 1 {
+			return misuse("an entry queue for %d calls", n)
+		}
+		l.entry.limit = n
+		return nil
+	}
+}
+
+// WithBufferSize sets the length in bytes of the buffers that Task.Buffer
+// lends. The default is DefaultBufferSize.
+func WithBufferSize(n int) Option {
+	return func(l *Loop) error {
+		if n < 1 {
+			return misuse("buffers of %d bytes", n)
+		}
+		l.bufferSize = n
+		return nil
+	}
+}
+
+func newLoop(opts []Option) (*Loop, error) {
+	l := &Loop{
+		base:       time.Now(),
+		started:    time.Now(),
+		bufferSize: DefaultBufferSize,
+		entry:      entryQueue{limit: DefaultEntryQueueSize},
+		foreign:    map[sys.FD]*Descriptor{},
+	}
+	for _, opt := range opts {
+		if err := opt(l); err != nil {
+			return nil, err
+		}
+	}
+	if l.rng == nil {
+		l.rng = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	l.rootScope = &Scope{loop: l, state: scopeActive}
+	l.root = &Task{loop: l, name: "root", scope: l.rootScope}
+	l.mainNursery, l.system = l.rootNursery("main"), l.rootNursery("system")
+	return l, nil
+}
+
+// Run runs main as the first task of a new loop, on the calling goroutine,
+// and returns its error, as it is, after every task has ended. It may not be
+// called from within a task: ErrMisuse. If the loop itself breaks, the error
+// matches ErrInternal; if the main task was interrupted and nothing else went
+// wrong, it is ErrInterrupt.
+func Run(main func(*Task) error, opts ...Option) error {
+	if onLoopGoroutine() {
+		return misuse("Run was called inside a task")
+	}
+	l, err := newLoop(opts)
+	if err != nil {
+		return err
+	}
+	return l.run(main)
+}
+
+// run is where the stack of a loop begins.
+//
+//go:noinline
+func (l *Loop) run(main func(*Task) error) error {
+	if l.catchSignals {
+		c := catchSignals(l)
+		defer c.stop()
+	}
+	if err := l.start(); err != nil {
+		return err
+	}
+	if main == nil {
+		return misuse("a nil main function")
+	}
+	l.main = l.mainNursery.spawn(main, "")
+	l.turns()
+	l.shutDown()
+	return l.result()
+}
+
+func (l *Loop) start() error {
+	if l.clock != nil {
+		if err := callClock(l.clock.Start); err != nil {
+			return internal("the clock failed to start", err)
+		}
+		l.base = l.clock.Now()
+	}
+	poller, err := sys.NewPoller()
+	if err != nil {
+		return internal("making the poller", err)
+	}
+	l.poller, l.events = poller, make([]sys.Event, eventBatch)
+	l.entry.open()
+	return nil
+}
+
+// turns runs passes until every task has ended. What goes wrong in the loop
+// itself ends here, loudly.
+func (l *Loop) turns() {
+	for l.living > 0 || l.entry.waiting() {
+		if err := l.guardedPass(); err != nil {
+			l.fail(err)
+			return
+		}
+		if l.mainDone && l.system.count == 0 && !l.closing {
+			l.closing = true
+			l.entry.close()
+		}
+	}
+}
+
+// result composes the error of Run.
+func (l *Loop) result() error {
+	err := l.mainErr
+	if len(l.crashes) > 0 {
+		kept, _ := absorbAll(l.crashes)
+		if err != nil {
+			if rest, _ := absorb(err); rest != nil {
+				kept = append(kept, rest)
+			}
+		}
+		return internal("the loop failed", joined(kept))
+	}
+	switch {
+	case l.interrupted && err == nil, err != nil && onlyInterrupts(err):
+		return ErrInterrupt
+	case l.interrupted:
+		return errors.Join(ErrInterrupt, err)
+	}
+	return err
+}
+
+func joined(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return newGroup(errs)
+}
+
+// crash notes a failure of the loop's own parts, and cancels everything.
+func (l *Loop) crash(err error) {
+	l.crashes = append(l.crashes, err)
+	l.cancelMain(SourceShutdown, "the loop failed")
+}
+
+// cancelMain cancels the main task and all below it.
+func (l *Loop) cancelMain(source Source, reason string) {
+	if l.mainNursery.scope.state == scopeActive {
+		l.mainNursery.scope.cancel(source, reason)
+	}
+}
+
+// shutDown gives everything back. Tasks that are left belong to a broken
+// loop: their waits fail, so that they unwind.
+func (l *Loop) shutDown() {
+	for _, t := range l.leftovers() {
+		l.current = t
+		c := t.co
+		c.stop()
+		if c.poisoned {
+			c.dispose()
+		}
+	}
+	l.current = nil
+	l.entry.close()
+	l.runEntries()
+	for _, c := range l.idle {
+		c.dispose()
+	}
+	l.idle = nil
+	l.poller.Close()
+	l.publish()
+}

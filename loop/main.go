@@ -1,0 +1,122 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+
+	"github.com/lion-go/lion/sys"
+)
+
+// CatchInterrupt makes the signals that ask a program to stop, SIGINT and
+// SIGTERM, interrupt the loop: the first is delivered as Loop.Interrupt says,
+// the second prints the stacks of everything to standard error and interrupts
+// again, the third ends the process at once, with the status 128 + the number
+// of the signal. The signals get their former meaning back when Run returns.
+func CatchInterrupt() Option {
+	return func(l *Loop) error { l.catchSignals = true; return nil }
+}
+
+// catcher receives signals for some loops.
+type catcher struct {
+	loops   []*Loop
+	signals chan os.Signal
+	quit    chan struct{}
+	ended   chan struct{}
+	exit    func(code int)
+}
+
+// signalBacklog holds the three signals that matter.
+const signalBacklog = 3
+
+func catchSignals(loops ...*Loop) *catcher {
+	c := &catcher{
+		loops:   loops,
+		signals: make(chan os.Signal, signalBacklog),
+		quit:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		exit:    os.Exit,
+	}
+	signal.Notify(c.signals, sys.Interrupt, sys.Terminate)
+	go c.serve()
+	return c
+}
+
+func (c *catcher) serve() {
+	defer close(c.ended)
+	for count := 1; ; count++ {
+		select {
+		case <-c.quit:
+			return
+		case s := <-c.signals:
+			c.receive(s, count)
+		}
+	}
+}
+
+func (c *catcher) receive(s os.Signal, count int) {
+	switch count {
+	case 1:
+	case 2:
+		fmt.Fprintf(os.Stderr, "lion: second %v; the next one ends the process\n\n%s\n", s, stacks())
+	default:
+		c.exit(exitStatus(s))
+	}
+	for _, l := range c.loops {
+		l.Interrupt() // a loop that has ended needs no interrupt
+	}
+}
+
+// stop gives the signals back. One that came too late for the loops is sent
+// to the process again, so that it is not lost.
+func (c *catcher) stop() {
+	signal.Stop(c.signals)
+	close(c.quit)
+	<-c.ended
+}
+
+// stacks returns the stacks of all goroutines; suspended tasks are among
+// them.
+func stacks() []byte {
+	const stacksMax = 8 << 20
+	buf := make([]byte, stacksMax)
+	return buf[:runtime.Stack(buf, true)]
+}
+
+// exitStatus is what a shell reports for a process that died of s.
+func exitStatus(s os.Signal) int {
+	if s == sys.Terminate {
+		return 128 + 15
+	}
+	return 128 + 2
+}
+
+// Main runs a program: Run with CatchInterrupt, a report of the error on
+// standard error, and the exit of the process. The status is 0 if main
+// returned nil, 1 if it failed, and 130 (128 + SIGINT) if it was interrupted
+// and nothing else went wrong. Main does not return.
+func Main(main func(*Task) error, opts ...Option) {
+	os.Exit(report(Run(main, append(opts, CatchInterrupt())...)))
+}
+
+// MainEach is Main for RunEach.
+func MainEach(n int, main func(*Task, int) error, opts ...Option) {
+	os.Exit(report(RunEach(n, main, append(opts, CatchInterrupt())...)))
+}
+
+func report(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case err == ErrInterrupt:
+		return exitStatus(sys.Interrupt)
+	}
+	var p *PanicError
+	if errors.As(err, &p) {
+		fmt.Fprintln(os.Stderr, "lion: the program panicked")
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}

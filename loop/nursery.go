@@ -1,0 +1,296 @@
+package loop
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// A Nursery is where tasks are spawned: it is open while the body given to
+// Nurse runs, and Nurse returns only when the body and all children have
+// ended. The first of them that fails cancels the others; every error is
+// collected. Its methods are sync-coloured and belong to its loop.
+type Nursery struct {
+	loop     *Loop
+	owner    *Task
+	outer    *Nursery // the next one out that the owner has open
+	scope    Scope
+	name     string
+	children *Task
+	count    int // children, and starts under way
+	errs     []error
+	waiting  bool // the owner waits for the children
+	closed   bool
+	hidden   bool // the passing home of a task being started
+	spawned  uint64
+}
+
+// NurseryOption sets up a nursery.
+type NurseryOption func(*Nursery) error
+
+// WithName names the nursery in dumps.
+func WithName(name string) NurseryOption {
+	return func(n *Nursery) error { n.name = name; return nil }
+}
+
+// Nurse opens a nursery, runs fn in it, waits for all children, and returns
+// nil or a *Group of every error, in which Cancelled errors that the
+// nursery's own cancellation caused are left out. A panic or Goexit of a child
+// or of fn becomes a *PanicError after the others have ended; a Goexit of fn
+// then goes on. Leaving is a schedule point, never a cancel point: the owner
+// waits for its children whatever happens around it.
+func Nurse(t *Task, fn func(*Nursery) error, opts ...NurseryOption) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	n := &Nursery{loop: t.loop, owner: t}
+	n.scope.loop = t.loop
+	for _, opt := range opts {
+		if err := opt(n); err != nil {
+			return err
+		}
+	}
+	return n.host(t, fn)
+}
+
+// host runs the body and the end of a nursery in its owner.
+func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
+	n.scope.enter(t.scope)
+	t.moveTo(&n.scope)
+	n.outer, t.nurseries = t.nurseries, n
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
+		e.Goexit = e.Value == nil
+		if !e.Goexit {
+			err = n.leave(t, e)
+			return
+		}
+		n.scope.cancel(SourceNursery, "the body called runtime.Goexit")
+		if err := n.leave(t, nil); err != nil {
+			t.unwound = append(t.unwound, err)
+		}
+	}()
+	err = fn(n)
+	returned = true
+	return n.leave(t, err)
+}
+
+// leave waits for the children and composes the result.
+func (n *Nursery) leave(t *Task, err error) error {
+	if err != nil && n.scope.cause == nil && isCancelled(err) {
+		err = &stray{err: err}
+	}
+	n.note(err, "the body of the nursery")
+	if n.count == 0 {
+		ShieldedCheckpoint(t)
+	}
+	n.waiting = true
+	for n.count > 0 {
+		if err := t.park("nursery", n); err != nil {
+			n.noteWoken(err)
+		}
+		if n.loop.broken != nil {
+			break
+		}
+	}
+	n.waiting, n.closed = false, true
+	t.nurseries = n.outer
+	err = n.scope.settle(newGroup(n.errs))
+	n.errs = nil
+	t.moveTo(n.scope.parent)
+	n.scope.exit()
+	return err
+}
+
+// Abort refuses cancellations, which the children see for themselves, and
+// accepts an interrupt, which becomes one of the errors. It is for the loop.
+func (n *Nursery) Abort(_ *Task, cause error) bool { return cause == ErrInterrupt }
+
+// WaitDetail describes what the owner waits for.
+func (n *Nursery) WaitDetail() string { return fmt.Sprintf("%d children", n.count) }
+
+func (n *Nursery) noteWoken(err error) {
+	if err == ErrInterrupt {
+		n.errs = append(n.errs, err)
+		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
+		return
+	}
+	n.note(err, "the owner of the nursery")
+}
+
+// note collects an error; the first one cancels the nursery.
+func (n *Nursery) note(err error, who string) {
+	if err == nil {
+		return
+	}
+	if c, ok := err.(*CancelledError); ok {
+		// One Cancelled stands for all: they say the same.
+		for _, e := range n.errs {
+			if e == error(c) {
+				return
+			}
+		}
+	}
+	n.errs = append(n.errs, err)
+	if n.scope.own != nil || n.scope.state != scopeActive {
+		return
+	}
+	if err == ErrInterrupt || onlyInterrupts(err) {
+		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
+		return
+	}
+	n.scope.cancel(SourceNursery, fmt.Sprintf("%s failed: %v", who, firstLine(err)))
+}
+
+// firstLine keeps a reason short: errors of panics carry whole stacks.
+func firstLine(err error) string {
+	const reasonMax = 200
+	text := err.Error()
+	for i, r := range text {
+		if r == '\n' || i >= reasonMax {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// Scope returns the nursery's own scope: cancelling it cancels the body and
+// all children.
+func (n *Nursery) Scope() *Scope { return &n.scope }
+
+// Cancel cancels the body and all children; see Scope.Cancel.
+func (n *Nursery) Cancel(reason string) error { return n.scope.Cancel(reason) }
+
+// Owner returns the task that opened the nursery.
+func (n *Nursery) Owner() *Task { return n.owner }
+
+// Name returns the name given by WithName.
+func (n *Nursery) Name() string { return n.name }
+
+// Closed reports whether nothing can be spawned any more.
+func (n *Nursery) Closed() bool { return n.closed }
+
+// Children returns the living children, youngest first.
+func (n *Nursery) Children() []*Task {
+	var all []*Task
+	for t := n.children; t != nil; t = t.siblingNext {
+		all = append(all, t)
+	}
+	return all
+}
+
+// NurseryStatistics describes a nursery at one moment.
+type NurseryStatistics struct {
+	Children int    // living children, and starts under way
+	Spawned  uint64 // children spawned so far
+	Errors   int    // errors collected so far
+}
+
+// Statistics returns the present numbers.
+func (n *Nursery) Statistics() NurseryStatistics {
+	return NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errs)}
+}
+
+// SpawnOption sets up a task.
+type SpawnOption func(*Task)
+
+// WithTaskName names the task; without it the name is that of its function.
+func WithTaskName(name string) SpawnOption { return func(t *Task) { t.name = name } }
+
+// Spawn makes fn a child of the nursery and returns before it runs. The child
+// takes the cancel status of the nursery and the locals of the spawner; in a
+// nursery that is cancelled it still runs, to its first checkpoint. A nursery
+// whose owner has left it answers ErrClosed, and nothing is spawned.
+func (n *Nursery) Spawn(fn func(*Task) error, opts ...SpawnOption) error {
+	if fn == nil {
+		return misuse("spawning a nil function")
+	}
+	if err := n.accepts(); err != nil {
+		return err
+	}
+	t := n.spawn(fn, "")
+	for _, opt := range opts {
+		opt(t)
+	}
+	return nil
+}
+
+func (n *Nursery) accepts() error {
+	switch {
+	case n.closed:
+		return fmt.Errorf("spawning in a nursery that was left: %w", ErrClosed)
+	case n.hidden:
+		return misuse("spawning in the hidden nursery %s; of a task being started, use Target", n.name)
+	case n.loop.broken != nil:
+		return n.loop.broken
+	}
+	return nil
+}
+
+func (n *Nursery) spawn(fn func(*Task) error, name string) *Task {
+	l := n.loop
+	l.nextID++
+	t := &Task{loop: l, fn: fn, pc: codePointer(fn), name: name, id: l.nextID}
+	if l.current != nil {
+		t.locals = l.current.locals
+	}
+	n.adopt(t)
+	t.moveTo(&n.scope)
+	l.living++
+	l.ready = append(l.ready, t)
+	return t
+}
+
+func (n *Nursery) adopt(t *Task) {
+	t.nursery = n
+	t.siblingNext, t.siblingPrev = n.children, nil
+	if n.children != nil {
+		n.children.siblingPrev = t
+	}
+	n.children = t
+	n.count++
+	n.spawned++
+}
+
+func (n *Nursery) disown(t *Task) {
+	if t.siblingPrev != nil {
+		t.siblingPrev.siblingNext = t.siblingNext
+	} else {
+		n.children = t.siblingNext
+	}
+	if t.siblingNext != nil {
+		t.siblingNext.siblingPrev = t.siblingPrev
+	}
+	t.siblingNext, t.siblingPrev = nil, nil
+}
+
+// childEnded notes the end of a child and its error.
+func (n *Nursery) childEnded(t *Task, err error) {
+	n.disown(t)
+	switch {
+	case err == nil:
+	case n.owner == n.loop.root:
+		n.errs = append(n.errs, err)
+		n.loop.rootChildFailed(n, err)
+	default:
+		n.note(err, "task "+t.Name())
+	}
+	n.release()
+}
+
+// release counts down, and wakes the owner when nothing is left.
+func (n *Nursery) release() {
+	n.count--
+	if n.count > 0 {
+		return
+	}
+	switch {
+	case n.owner == n.loop.root:
+		n.loop.nurseryEmptied(n)
+	case n.waiting && n.owner.parked:
+		n.loop.wake(n.owner, nil)
+	}
+}

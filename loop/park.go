@@ -1,0 +1,125 @@
+package loop
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// Parking is the one way in which a task waits, and Unpark, a wake-up from a
+// timer or a cancellation are the ways in which it goes on. Whoever comes
+// first wins, once per wait; whoever comes later has no effect on that wait,
+// and a cancellation that lost stays visible to the next checkpoint.
+
+// An Aborter takes a parked task out of whatever holds it. Abort is called at
+// most once for the cancellation of a wait, by whoever cancels, perhaps with
+// no task running, so it must not suspend; it may be called from within Park
+// if a cancellation is pending already. It may be called once more, with
+// ErrInterrupt, if an interrupt reaches a wait that refused a cancellation.
+//
+// If it returns true it has removed every source of a wake-up, and Park
+// returns cause. If it returns false the wait goes on, and somebody must wake
+// the task later, if need be with that cause. An Aborter that panics loses its
+// task: Park and every later checkpoint of that task answer ErrInternal.
+type Aborter interface {
+	Abort(t *Task, cause error) bool
+}
+
+// AbortFunc is a function as an Aborter. A method of a value that exists
+// anyway saves the allocation of a closure.
+type AbortFunc func(t *Task, cause error) bool
+
+// Abort calls f.
+func (f AbortFunc) Abort(t *Task, cause error) bool { return f(t, cause) }
+
+// Detailer is implemented by an Aborter that can describe the wait in a dump:
+// a peer, the holder of a lock. It is called only when a dump asks, perhaps
+// from another goroutine while the loop is stuck.
+type Detailer interface {
+	WaitDetail() string
+}
+
+// Park suspends t until Unpark, and returns what Unpark was given; or until
+// the scope is cancelled and a agrees, and returns the *CancelledError. It is
+// a checkpoint. label says in a word or two what is being waited for; it must
+// be a constant. A nil Aborter refuses every cancellation.
+func Park(t *Task, label string, a Aborter) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	return t.park(label, a)
+}
+
+func (t *Task) park(label string, a Aborter) error {
+	t.label, t.aborter, t.parked, t.refused = label, a, true, false
+	t.loop.parkedTasks++
+	if cause := t.pending(); cause != nil {
+		t.loop.abort(t, cause)
+	}
+	t.suspend()
+	err := t.wakeErr
+	t.wakeErr = nil
+	return err
+}
+
+// Unpark wakes a parked task with the result err, which may be nil. It is
+// sync-coloured; the task runs in the next pass. A task that is not parked is
+// left alone: ErrNotParked.
+func (t *Task) Unpark(err error) error {
+	if !t.parked {
+		return fmt.Errorf("unparking task %s: %w", t.Name(), ErrNotParked)
+	}
+	t.loop.wake(t, err)
+	return nil
+}
+
+// wake makes a parked task runnable.
+func (l *Loop) wake(t *Task, err error) {
+	t.label, t.aborter, t.parked, t.wakeErr = "", nil, false, err
+	t.timer.stop(l)
+	l.parkedTasks--
+	l.ready = append(l.ready, t)
+}
+
+// abort offers a cause to a task that may be parked.
+func (l *Loop) abort(t *Task, cause error) {
+	if !t.parked || t.aborter == nil || t.refused && cause != ErrInterrupt {
+		return
+	}
+	agreed, err := callAbort(t, cause)
+	switch {
+	case err != nil:
+		t.lost = internal("the abort function of task "+t.Name()+" at "+t.label+" failed", err)
+		cause = t.lost
+	case !agreed:
+		t.refused = true
+		return
+	}
+	if cause == ErrInterrupt {
+		l.interrupted = false
+	}
+	if t.parked { // not woken by its own abort function
+		l.wake(t, cause)
+	}
+}
+
+func callAbort(t *Task, cause error) (agreed bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack(), Task: t.Name()}
+		}
+	}()
+	return t.aborter.Abort(t, cause), nil
+}
+
+// pending returns the error that a checkpoint of t has to answer, or nil.
+func (t *Task) pending() error {
+	switch {
+	case t.lost != nil:
+		return t.lost
+	case t.loop.interrupted && t == t.loop.main:
+		return ErrInterrupt
+	case t.scope.cause != nil:
+		return t.scope.cause
+	}
+	return nil
+}

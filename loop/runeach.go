@@ -1,0 +1,78 @@
+package loop
+
+import "sync"
+
+// RunEach runs n loops, each on a goroutine of its own, and main with its
+// index as the main task of each. It returns when all have ended: nil, or a
+// *Group of their errors. If one fails the others are cancelled; an interrupt
+// goes to all. Nothing is shared between the loops: with one loop per core a
+// program needs no locks. n must be positive: ErrMisuse.
+func RunEach(n int, main func(*Task, int) error, opts ...Option) error {
+	switch {
+	case n < 1:
+		return misuse("running %d loops", n)
+	case main == nil:
+		return misuse("a nil main function")
+	case onLoopGoroutine():
+		return misuse("RunEach was called inside a task")
+	}
+	loops := make([]*Loop, n)
+	for i := range loops {
+		l, err := newLoop(opts)
+		if err != nil {
+			return err
+		}
+		loops[i] = l
+	}
+	if loops[0].catchSignals {
+		c := catchSignals(loops...)
+		defer c.stop()
+	}
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i, l := range loops {
+		l.catchSignals = false
+		all.Go(func() {
+			errs[i] = l.run(func(t *Task) error { return main(t, i) })
+			if errs[i] != nil {
+				cancelOthers(loops, i)
+			}
+		})
+	}
+	all.Wait()
+	return eachResult(errs)
+}
+
+// cancelOthers cancels the main tasks of all loops but one. A loop that has
+// ended, or is about to, needs no cancelling; one whose queue is full is told
+// from its own goroutine's next pass, by the room that it makes.
+func cancelOthers(loops []*Loop, failed int) {
+	for i, l := range loops {
+		if i == failed {
+			continue
+		}
+		for {
+			room, err := l.enqueue(call{fn: func() {
+				l.cancelMain(SourceShutdown, "another loop failed")
+			}})
+			if err == nil || room == nil {
+				break
+			}
+			<-room
+		}
+	}
+}
+
+func eachResult(errs []error) error {
+	var failed []error
+	for _, err := range errs {
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	err := newGroup(failed)
+	if err != nil && onlyInterrupts(err) {
+		return ErrInterrupt
+	}
+	return err
+}

@@ -1,0 +1,194 @@
+package loop
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// A pass runs exactly the tasks that were runnable at its start, in the order
+// in which they became so or in the reverse: which, is drawn by lot, so that
+// nobody comes to rely on it, and at worst two busy tasks run as ABBA. Tasks
+// that become runnable meanwhile wait for the next pass.
+
+const (
+	// pollTurns and pollTime bound how long the kernel is not asked for
+	// events while tasks are runnable. Asking at every pass would cost four
+	// times as much for each hand-over between two tasks; a bound in turns
+	// alone would starve I/O beside tasks that compute.
+	pollTurns = 64
+	pollTime  = 50 * time.Microsecond
+
+	// eventBatch is how many events are taken from the kernel at once; more
+	// are taken by the next poll.
+	eventBatch = 128
+
+	// neighbourTime is how long the loop keeps its thread without a pause:
+	// then other goroutines get their turn, which otherwise would wait for
+	// the runtime to preempt the loop, 10 ms later.
+	neighbourTime = time.Millisecond
+)
+
+// guardedPass is a pass whose failures, which are bugs of the loop or of what
+// it calls, are returned.
+func (l *Loop) guardedPass() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = internal("a pass failed", &PanicError{Value: v, Stack: debug.Stack(), Task: "loop"})
+		}
+	}()
+	return l.pass()
+}
+
+func (l *Loop) pass() error {
+	if len(l.ready) == 0 || l.pollDue(l.readClock()) {
+		if err := l.poll(); err != nil {
+			return err
+		}
+	}
+	l.runEntries()
+	l.batch, l.ready = l.ready, l.batch[:0]
+	if len(l.batch) > 1 && l.rng.Uint64()&1 == 0 {
+		slices.Reverse(l.batch)
+	}
+	now := l.readClock()
+	for i, t := range l.batch {
+		l.batch[i] = nil
+		l.resume(t, now)
+		now = l.readClock()
+		if l.pollDue(now) {
+			if err := l.wait(0); err != nil {
+				return err
+			}
+		}
+	}
+	l.counters.passes++
+	return nil
+}
+
+// resume gives t its turn.
+func (l *Loop) resume(t *Task, now int64) {
+	c := t.co
+	if c == nil { // its first turn
+		c = l.takeCoroutine()
+		c.task, t.co = t, c
+	}
+	l.counters.turns++
+	l.sincePoll++
+	l.turnStart, l.lookedAt, l.used = now, now, 0
+	l.extend(t)
+	l.current = t
+	_, alive := c.next()
+	l.current = nil
+	if t.done {
+		t.co = nil
+		l.releaseCoroutine(c)
+	} else if !alive {
+		panic(fmt.Sprintf("the coroutine of %v ended before its task", t))
+	}
+}
+
+// pollDue reports whether runnable tasks have kept the loop from the kernel
+// for long enough.
+func (l *Loop) pollDue(now int64) bool {
+	return l.sincePoll >= pollTurns || l.sincePoll > 0 && now-l.lastPoll >= int64(pollTime)
+}
+
+// poll asks for events, and waits for them if nothing can run.
+func (l *Loop) poll() error {
+	if len(l.ready) > 0 {
+		return l.wait(0)
+	}
+	d, plan := l.patience()
+	if plan == nil {
+		return l.wait(d)
+	}
+	began, before := time.Now(), l.counters.events
+	if err := l.wait(d); err != nil {
+		return err
+	}
+	quiet := l.counters.events == before && len(l.ready) == 0 && !l.entry.waiting()
+	if quiet && time.Since(began) >= d {
+		plan()
+	}
+	return nil
+}
+
+// wait asks the poller for events and hands them to who waits for them. The
+// protocol with those who wake the loop is: they put their call into the
+// entry queue first and then wake the poller if the loop sleeps; the loop
+// says that it sleeps first and then looks at the queue. So either they see
+// that it sleeps, or it sees the call.
+func (l *Loop) wait(d time.Duration) error {
+	l.yieldThread()
+	if d > 0 {
+		l.sleeping.Store(true)
+		if l.entry.waiting() {
+			d = 0
+		}
+	}
+	n, err := l.poller.Wait(l.events, d)
+	if d > 0 {
+		l.sleeping.Store(false)
+	}
+	if err != nil {
+		return internal("waiting for events", err)
+	}
+	l.counters.polls++
+	l.counters.events += uint64(n)
+	l.sincePoll = 0
+	l.lastPoll = l.readClock()
+	if l.seeded {
+		l.rng.Shuffle(n, func(i, j int) { l.events[i], l.events[j] = l.events[j], l.events[i] })
+	}
+	for _, e := range l.events[:n] {
+		l.dispatch(e)
+	}
+	l.publish()
+	return nil
+}
+
+// yieldThread lets other goroutines run if the loop has been busy for long:
+// if it has not slept, and so given up its thread, since the last time.
+func (l *Loop) yieldThread() {
+	now := int64(time.Since(l.started))
+	if parks := l.poller.Statistics().Parks; parks != l.parksSeen {
+		l.parksSeen, l.sincePark = parks, now
+		return
+	}
+	if now-l.sincePark >= int64(neighbourTime) {
+		runtime.Gosched()
+		l.counters.yields++
+		l.sincePark = int64(time.Since(l.started))
+	}
+}
+
+// fail ends a loop that can not go on. Everything is cancelled, and what is
+// left is unwound by shutDown.
+func (l *Loop) fail(err error) {
+	l.crashes = append(l.crashes, err)
+	l.broken = err
+	l.current = nil
+}
+
+// leftovers returns the tasks that are still alive, children before parents,
+// in a loop that broke.
+func (l *Loop) leftovers() []*Task {
+	var found []*Task
+	var walk func(n *Nursery)
+	walk = func(n *Nursery) {
+		for t := n.children; t != nil; t = t.siblingNext {
+			for inner := t.nurseries; inner != nil; inner = inner.outer {
+				walk(inner)
+			}
+			if t.co != nil && !t.done {
+				found = append(found, t)
+			}
+		}
+	}
+	walk(l.mainNursery)
+	walk(l.system)
+	return found
+}

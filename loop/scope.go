@@ -1,0 +1,280 @@
+package loop
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Scope is a region of a task's execution, and of the tasks spawned in
+// nurseries inside it, that can be cancelled as a whole: by Cancel, or by its
+// deadline. Cancellation is a level, not an edge: once a scope is cancelled,
+// every checkpoint inside answers Cancelled, until the region has been left.
+//
+// A scope may be made, cancelled, shielded and handed around before it is
+// entered; it is entered once. All its methods are sync-coloured. A scope that
+// has been entered belongs to its loop: from elsewhere, use Loop.CallSoon.
+type Scope struct {
+	loop   *Loop
+	parent *Scope
+	first  *Scope // children
+	next   *Scope // siblings
+	prev   *Scope
+	tasks  *Task    // those whose innermost scope this is
+	shares []*Scope // scopes of pending starts: cancelled with this one
+
+	own   *CancelledError // why this scope was cancelled; nil if it was not
+	cause *CancelledError // the visible cancellation: an outer one's, or own
+
+	timer    timer
+	relative time.Duration // the timeout given before entry
+	deadline time.Time     // the absolute deadline given before entry
+	state    scopeState
+	limit    limitKind
+	shield   bool
+	caught   bool
+
+	context *scopeContext
+}
+
+type scopeState uint8
+
+const (
+	scopeUnentered scopeState = iota
+	scopeActive
+	scopeExited
+)
+
+type limitKind uint8
+
+const (
+	unlimited limitKind = iota
+	absoluteLimit
+	relativeLimit
+)
+
+// ScopeOption sets up a scope.
+type ScopeOption func(*Scope) error
+
+// WithDeadline gives the scope an absolute deadline on the loop's clock. A
+// deadline in the past takes effect at the first checkpoint.
+func WithDeadline(when time.Time) ScopeOption {
+	return func(s *Scope) error { return s.setBefore(absoluteLimit, when, 0) }
+}
+
+// WithTimeout gives the scope a deadline that counts from its entry. A
+// negative d is refused with ErrMisuse.
+func WithTimeout(d time.Duration) ScopeOption {
+	return func(s *Scope) error { return s.setBefore(relativeLimit, time.Time{}, d) }
+}
+
+// WithShield hides outer cancellation from the inside of the scope. Its own
+// Cancel and deadline still work, and so does an interrupt.
+func WithShield() ScopeOption {
+	return func(s *Scope) error { s.shield = true; return nil }
+}
+
+// NewScope makes a scope of loop l for Enter. Contradicting options are
+// refused with ErrMisuse.
+func NewScope(l *Loop, opts ...ScopeOption) (*Scope, error) {
+	s := &Scope{loop: l}
+	for _, opt := range opts {
+		if err := opt(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Scope) setBefore(kind limitKind, when time.Time, d time.Duration) error {
+	if s.limit != unlimited && s.limit != kind {
+		return misuse("a scope has either a deadline or a timeout")
+	}
+	if d < 0 {
+		return misuse("negative timeout %v", d)
+	}
+	s.limit, s.deadline, s.relative = kind, when, d
+	return nil
+}
+
+// Cancel cancels the scope. It is sync-coloured, idempotent and sticky; the
+// first reason stays. Every task below that sleeps at a checkpoint and is not
+// shielded wakes with Cancelled. Before entry the scope is marked; after exit
+// only CancelCalled changes.
+//
+// Cancel belongs to the loop of the scope. It returns ErrWrongTask, and does
+// nothing, when called on an entered scope from a goroutine that runs no loop;
+// use Loop.CallSoon there.
+func (s *Scope) Cancel(reason string) error {
+	if s.state == scopeActive && !onLoopGoroutine() {
+		return fmt.Errorf("cancelling a scope from outside its loop: %w", ErrWrongTask)
+	}
+	s.cancel(SourceExplicit, reason)
+	return nil
+}
+
+func (s *Scope) cancel(source Source, reason string) {
+	s.notePassedDeadline()
+	if s.own != nil {
+		return
+	}
+	e := &CancelledError{source: source, reason: reason}
+	if s.loop.current != nil && source != SourceDeadline {
+		e.by = s.loop.current.Name()
+	}
+	s.cancelWith(e)
+}
+
+func (s *Scope) cancelWith(e *CancelledError) {
+	s.own = e
+	if s.state == scopeActive {
+		s.timer.stop(s.loop)
+		s.loop.propagate(s)
+	}
+}
+
+// notePassedDeadline makes a deadline that has passed count, even if nobody
+// has come to a checkpoint since.
+func (s *Scope) notePassedDeadline() {
+	switch {
+	case s.own != nil:
+	case s.state == scopeActive:
+		if s.timer.armed() && s.loop.readClock() >= s.timer.when {
+			s.expire()
+		}
+	case s.state == scopeUnentered && s.limit == absoluteLimit:
+		if s.loop.clockTime(s.deadline) <= s.loop.readClock() {
+			s.expire()
+		}
+	}
+}
+
+func (s *Scope) expire() {
+	if s.own == nil {
+		s.cancelWith(&CancelledError{source: SourceDeadline})
+	}
+}
+
+// CancelCalled reports whether the scope was cancelled or its deadline has
+// passed; once true it stays true.
+func (s *Scope) CancelCalled() bool {
+	s.notePassedDeadline()
+	return s.own != nil
+}
+
+// CancelledCaught reports whether the scope has absorbed a Cancelled.
+func (s *Scope) CancelledCaught() bool { return s.caught }
+
+// Shielded reports whether outer cancellation is hidden.
+func (s *Scope) Shielded() bool { return s.shield }
+
+// SetShield hides outer cancellation from the inside of the scope, or shows
+// it. Showing it wakes the sleepers inside at once if an outer scope has been
+// cancelled.
+func (s *Scope) SetShield(on bool) {
+	if s.shield == on {
+		return
+	}
+	s.shield = on
+	if s.state == scopeActive {
+		s.loop.propagate(s)
+	}
+}
+
+// Deadline returns the absolute deadline, and whether there is one. A timeout
+// becomes a deadline when the scope is entered; until then it is refused with
+// ErrMisuse.
+func (s *Scope) Deadline() (when time.Time, ok bool, err error) {
+	switch {
+	case s.limit == unlimited:
+		return time.Time{}, false, nil
+	case s.limit == relativeLimit && s.state == scopeUnentered:
+		return time.Time{}, false, misuse("a timeout has no deadline before the scope is entered")
+	}
+	return s.deadline, true, nil
+}
+
+// Timeout returns the time from entry to the deadline, and whether there is
+// one. Before entry an absolute deadline is refused with ErrMisuse.
+func (s *Scope) Timeout() (d time.Duration, ok bool, err error) {
+	switch {
+	case s.limit == unlimited:
+		return 0, false, nil
+	case s.state == scopeUnentered && s.limit == absoluteLimit:
+		return 0, false, misuse("a deadline has no timeout before the scope is entered")
+	case s.state == scopeUnentered:
+		return s.relative, true, nil
+	}
+	return s.deadline.Sub(s.loop.now()), true, nil
+}
+
+// SetDeadline moves the deadline. A scope whose deadline has passed stays
+// cancelled; a deadline in the past takes effect at the next checkpoint.
+// Before entry it is refused with ErrMisuse on a scope that has a timeout.
+func (s *Scope) SetDeadline(when time.Time) error {
+	if s.state == scopeUnentered {
+		s.notePassedDeadline()
+		return s.setBefore(absoluteLimit, when, 0)
+	}
+	s.notePassedDeadline()
+	s.limit, s.deadline = absoluteLimit, when
+	s.armTimer()
+	return nil
+}
+
+// SetTimeout moves the deadline to d from now or, before entry, from entry on.
+// A negative d is refused with ErrMisuse, and so is a timeout before entry on
+// a scope that has a deadline.
+func (s *Scope) SetTimeout(d time.Duration) error {
+	switch {
+	case d < 0:
+		return misuse("negative timeout %v", d)
+	case s.state == scopeUnentered:
+		return s.setBefore(relativeLimit, time.Time{}, d)
+	}
+	s.loop.readClock()
+	return s.SetDeadline(s.loop.now().Add(d))
+}
+
+// ClearDeadline removes the deadline or timeout. A scope whose deadline has
+// passed stays cancelled.
+func (s *Scope) ClearDeadline() {
+	s.notePassedDeadline()
+	s.limit = unlimited
+	if s.state == scopeActive {
+		s.timer.stop(s.loop)
+	}
+}
+
+func (s *Scope) armTimer() {
+	if s.state != scopeActive {
+		return
+	}
+	s.timer.stop(s.loop)
+	if s.own == nil && s.limit != unlimited {
+		s.timer.scope = s
+		s.timer.start(s.loop, s.loop.clockTime(s.deadline))
+		if s.timer.when <= s.loop.readClock() && s.own == nil {
+			s.expire()
+		}
+	}
+}
+
+// String names the state of the scope and its deadline.
+func (s *Scope) String() string {
+	state := [...]string{"unentered", "active", "exited"}[s.state]
+	if s.own != nil {
+		state += ", " + s.own.source.String() + " cancel"
+	}
+	switch {
+	case s.limit == unlimited:
+	case s.limit == relativeLimit && s.state == scopeUnentered:
+		state += fmt.Sprintf(", timeout %v", s.relative)
+	default:
+		if d := s.deadline.Sub(s.loop.now()); d >= 0 {
+			state += fmt.Sprintf(", deadline in %v", d)
+		} else {
+			state += fmt.Sprintf(", deadline %v ago", -d)
+		}
+	}
+	return "scope(" + state + ")"
+}

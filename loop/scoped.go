@@ -1,0 +1,247 @@
+package loop
+
+import (
+	"fmt"
+	"time"
+)
+
+// Enter runs fn inside the scope s and returns its error, less what the scope
+// absorbs: if s was cancelled, and no cancellation further out is visible
+// through it, Cancelled errors end here. Enter suspends only where fn does; it
+// is not itself a checkpoint. A scope that is active or exited is refused with
+// ErrMisuse.
+func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	if s.state != scopeUnentered {
+		return misuse("the scope has been entered already: %v", s)
+	}
+	if s.loop != t.loop {
+		return fmt.Errorf("entering a scope of another loop: %w", ErrWrongTask)
+	}
+	s.enter(t.scope)
+	t.moveTo(s)
+	// Deferred, so that a panic leaves the task in the scope it was in.
+	defer func() {
+		t.moveTo(s.parent)
+		s.exit()
+	}()
+	return s.settle(fn(s))
+}
+
+// Scoped runs fn in a new scope; see Enter.
+func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := NewScope(t.loop, opts...)
+	if err != nil {
+		return err
+	}
+	return Enter(t, s, fn)
+}
+
+// MoveOnAfter runs fn for at most d: then its checkpoints answer Cancelled,
+// which the scope absorbs. The scope's CancelledCaught tells whether that
+// happened. A negative d is refused with ErrMisuse.
+func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := limited(t.loop, relativeLimit, time.Time{}, d, opts)
+	if err != nil {
+		return err
+	}
+	return Enter(t, s, fn)
+}
+
+// MoveOnAt is MoveOnAfter with an absolute deadline.
+func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := limited(t.loop, absoluteLimit, when, 0, opts)
+	if err != nil {
+		return err
+	}
+	return Enter(t, s, fn)
+}
+
+// FailAfter runs fn for at most d, and returns ErrTimeout if its own scope
+// absorbed a Cancelled. An fn that finishes, whatever the clock says by then,
+// has not timed out. A negative d is refused with ErrMisuse.
+func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := limited(t.loop, relativeLimit, time.Time{}, d, opts)
+	if err != nil {
+		return err
+	}
+	return failIn(t, s, fn)
+}
+
+// FailAt is FailAfter with an absolute deadline.
+func FailAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := limited(t.loop, absoluteLimit, when, 0, opts)
+	if err != nil {
+		return err
+	}
+	return failIn(t, s, fn)
+}
+
+func failIn(t *Task, s *Scope, fn func(*Scope) error) error {
+	err := Enter(t, s, fn)
+	if err == nil && s.caught {
+		return ErrTimeout
+	}
+	return err
+}
+
+// Shield runs fn hidden from outer cancellation: for clean-up that must get
+// its time. Give it a deadline of its own with MoveOnAfter or an option, or
+// it may hold everything up.
+func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
+	s, err := NewScope(t.loop, opts...)
+	if err != nil {
+		return err
+	}
+	s.shield = true
+	return Enter(t, s, fn)
+}
+
+func limited(
+	l *Loop, kind limitKind, when time.Time, d time.Duration, opts []ScopeOption,
+) (*Scope, error) {
+	s := &Scope{loop: l}
+	if err := s.setBefore(kind, when, d); err != nil {
+		return nil, err
+	}
+	for _, opt := range opts {
+		if err := opt(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// enter makes s an active child of parent.
+func (s *Scope) enter(parent *Scope) {
+	s.state = scopeActive
+	s.attach(parent)
+	if s.limit == relativeLimit {
+		s.loop.readClock()
+		s.deadline = s.loop.now().Add(s.relative)
+	}
+	s.cause = s.visible()
+	s.armTimer()
+}
+
+// exit takes s out of the tree. Nothing may be left inside.
+func (s *Scope) exit() {
+	s.timer.stop(s.loop)
+	s.detach()
+	s.state, s.cause, s.shares = scopeExited, nil, nil
+	if s.context != nil {
+		s.context.end()
+	}
+}
+
+// settle decides at exit what the scope absorbs: it catches what its own
+// cancellation caused, unless a cancellation further out shows through it;
+// then that scope will.
+func (s *Scope) settle(err error) error {
+	if err == nil || s.own == nil || s.cause != s.own {
+		return err
+	}
+	rest, caught := absorb(err)
+	s.caught = s.caught || caught
+	return rest
+}
+
+// visible is the cancellation that checkpoints directly in s answer.
+func (s *Scope) visible() *CancelledError {
+	if s.parent != nil && !s.shield && s.parent.cause != nil {
+		return s.parent.cause
+	}
+	return s.own
+}
+
+func (s *Scope) attach(parent *Scope) {
+	s.parent = parent
+	if parent == nil {
+		return
+	}
+	s.next = parent.first
+	if s.next != nil {
+		s.next.prev = s
+	}
+	parent.first = s
+}
+
+func (s *Scope) detach() {
+	if s.parent == nil {
+		return
+	}
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		s.parent.first = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev = nil, nil
+}
+
+// moveTo makes s the innermost scope of the task.
+func (t *Task) moveTo(s *Scope) {
+	if old := t.scope; old != nil {
+		if t.scopePrev != nil {
+			t.scopePrev.scopeNext = t.scopeNext
+		} else {
+			old.tasks = t.scopeNext
+		}
+		if t.scopeNext != nil {
+			t.scopeNext.scopePrev = t.scopePrev
+		}
+	}
+	t.scope, t.scopePrev, t.scopeNext = s, nil, nil
+	if s == nil {
+		return
+	}
+	t.scopeNext = s.tasks
+	if t.scopeNext != nil {
+		t.scopeNext.scopePrev = t
+	}
+	s.tasks = t
+}
+
+// propagate recomputes what is visible in s and below, and aborts the waits
+// of tasks that have come to see a cancellation. It walks without recursion:
+// scopes may be nested thousands deep.
+func (l *Loop) propagate(s *Scope) {
+	var woken []*Task
+	var shares []*Scope
+	for stack := []*Scope{s}; len(stack) > 0; {
+		s := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		cause := s.visible()
+		if cause == s.cause {
+			continue
+		}
+		s.cause = cause
+		if s.context != nil {
+			s.context.cancel(cause)
+		}
+		for t := s.tasks; t != nil; t = t.scopeNext {
+			woken = append(woken, t)
+		}
+		shares = append(shares, s.shares...)
+		for child := s.first; child != nil; child = child.next {
+			stack = append(stack, child)
+		}
+	}
+	// Abort functions are foreign code and may cancel more: the tree is done.
+	for _, t := range woken {
+		if t.scope != nil && t.scope.cause != nil {
+			l.abort(t, t.scope.cause)
+		}
+	}
+	for _, share := range shares {
+		if share.state == scopeActive && share.own == nil {
+			share.cancelWith(&CancelledError{
+				source: SourceNursery, reason: "the nursery it was being started in was cancelled",
+			})
+		}
+	}
+}

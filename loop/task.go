@@ -1,0 +1,222 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// A Task is a sequence of Go code that takes turns with the other tasks of
+// its loop. The code that runs as a task receives its handle, and passes it
+// to every function that may suspend: a function may suspend if and only if
+// its first parameter is a *Task.
+//
+// Only the running task may use its handle, except for Unpark, Name, ID and
+// Parent, which belong to the loop. Methods of Task are sync-coloured: they
+// never block and never schedule.
+type Task struct {
+	loop *Loop
+	co   *coroutine
+	fn   func(*Task) error
+
+	scope     *Scope // the innermost
+	base      *Scope // its own outermost one, if it was started
+	scopeNext *Task  // others in the same scope
+	scopePrev *Task
+
+	nursery     *Nursery // whose child this is
+	target      *Nursery // the nursery it is being started in
+	siblingNext *Task
+	siblingPrev *Task
+	nurseries   *Nursery // open ones of its own, innermost first
+
+	label   string // what it waits for
+	aborter Aborter
+	wakeErr error
+	timer   timer
+
+	lot     *ParkingLot
+	lotNext *Task
+	lotPrev *Task
+	breaks  map[*ParkingLot]int // lots to break when it ends
+
+	lost    error // set when its wait could not be aborted properly
+	unwound []error
+	locals  *localValue
+	buffer  []byte
+	name    string
+	pc      uintptr // where fn begins: its name, when somebody asks
+	id      uint64
+
+	parked  bool
+	refused bool // the abort function of this wait has refused
+	alert   bool // something beside a cancellation is pending
+	slow    bool // its operations take long: look at the clock more often
+	done    bool
+}
+
+// Loop returns the loop of the task.
+func (t *Task) Loop() *Loop { return t.loop }
+
+// ID returns a number that no other task of the loop has or had.
+func (t *Task) ID() uint64 { return t.id }
+
+// Name returns the name given at the spawn, or else that of the function.
+func (t *Task) Name() string {
+	if t.name == "" {
+		t.name = functionName(t.pc)
+	}
+	return t.name
+}
+
+// codePointer returns where fn begins.
+func codePointer(fn any) uintptr { return reflect.ValueOf(fn).Pointer() }
+
+// functionName names a function by its package and name, without the path.
+func functionName(pc uintptr) string {
+	f := runtime.FuncForPC(pc)
+	if f == nil {
+		return "?"
+	}
+	return f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
+}
+
+// String names the task and what it waits for.
+func (t *Task) String() string {
+	if t.label != "" {
+		return fmt.Sprintf("task %d %s (%s)", t.id, t.Name(), t.label)
+	}
+	return fmt.Sprintf("task %d %s", t.id, t.Name())
+}
+
+// Parent returns the task in whose nursery this one was spawned. The root of
+// the tree, which runs no code, has none. It stays known after the end.
+func (t *Task) Parent() *Task {
+	if t.nursery == nil {
+		return nil
+	}
+	return t.nursery.owner
+}
+
+// Nursery returns the nursery whose child the task is. While the task is
+// being started that is a hidden one in which nothing else can be spawned;
+// see Target.
+func (t *Task) Nursery() *Nursery { return t.nursery }
+
+// Target returns the nursery into which the task will move when it calls
+// started, or nil.
+func (t *Task) Target() *Nursery { return t.target }
+
+// Nurseries returns the open nurseries of the task, outermost first.
+func (t *Task) Nurseries() []*Nursery {
+	var open []*Nursery
+	for n := t.nurseries; n != nil; n = n.outer {
+		open = append([]*Nursery{n}, open...)
+	}
+	return open
+}
+
+// Scope returns the innermost scope around the task.
+func (t *Task) Scope() *Scope { return t.scope }
+
+// Waiting returns the label of what the task waits for, or "".
+func (t *Task) Waiting() string { return t.label }
+
+// Ended reports whether the task has ended.
+func (t *Task) Ended() bool { return t.done }
+
+// Now returns the time on the loop's clock, as of when the loop last looked:
+// when it polled, or within the budget of a checkpoint. With a virtual clock
+// it is always current.
+func (t *Task) Now() time.Time {
+	if t.loop.clock != nil {
+		t.loop.readClock()
+	}
+	return t.loop.now()
+}
+
+// Deadline returns the earliest deadline that can cancel the task, and
+// whether there is one. If a cancellation is visible already, it returns the
+// present.
+func (t *Task) Deadline() (when time.Time, ok bool) {
+	if t.scope.cause != nil {
+		return t.Now(), true
+	}
+	for s := t.scope; s != nil; s = s.parent {
+		if s.limit != unlimited && (!ok || s.deadline.Before(when)) {
+			when, ok = s.deadline, true
+		}
+		if s.shield {
+			break
+		}
+	}
+	return when, ok
+}
+
+// Context returns a context bound to the scope that is current at the call:
+// done when that scope comes to see a cancellation, or is left. It carries
+// the earliest deadline known at the call, and may be used from any goroutine.
+func (t *Task) Context() context.Context { return t.scope.boundContext(t) }
+
+// Buffer returns the task's buffer, borrowed from the pool of the loop when
+// first asked for and given back when the task ends: nothing may refer to it
+// afterwards. Its length is that of the option WithBufferSize. Prefer it to a
+// local array, which would make the stack of the task grow and stay grown.
+func (t *Task) Buffer() []byte {
+	if t.buffer == nil {
+		t.buffer = t.loop.takeBuffer()
+	}
+	return t.buffer
+}
+
+// suspend switches from the task to its loop, and returns when the loop
+// resumes the task.
+func (t *Task) suspend() {
+	if !t.co.yield(struct{}{}) {
+		// The loop is broken and unwinds its tasks: every wait ends at once.
+		t.alert, t.parked = true, false
+		t.lost = t.loop.broken
+		t.wakeErr = t.lost
+		t.loop.current = t
+	}
+}
+
+// finish is called when the function of the task has returned or panicked,
+// still on the coroutine.
+func (t *Task) finish(err error) {
+	l := t.loop
+	if t.lost != nil && err == nil {
+		err = t.lost
+	}
+	if err != nil && t.scope.cause == nil && isCancelled(err) {
+		err = &stray{err: err}
+	}
+	t.done = true
+	t.moveTo(nil)
+	if t.base != nil {
+		t.base.exit()
+		t.base = nil
+	}
+	t.fn, t.locals, t.aborter = nil, nil, nil
+	if t.buffer != nil {
+		l.giveBuffer(t.buffer)
+		t.buffer = nil
+	}
+	for lot, n := range t.breaks {
+		for ; n > 0; n-- {
+			lot.Break(t)
+		}
+	}
+	t.breaks = nil
+	l.living--
+	t.nursery.childEnded(t, err)
+}
+
+// isCancelled reports whether err is nothing but a Cancelled.
+func isCancelled(err error) bool {
+	rest, caught := absorb(err)
+	return caught && rest == nil
+}
