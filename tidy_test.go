@@ -13,7 +13,11 @@ import (
 
 // exceptions permit single files what a rule of internal/tidy objects to. One
 // that is not needed any more fails the test.
-var exceptions = []tidy.Exception{}
+var exceptions = []tidy.Exception{
+	{Rule: "time.Sleep", Path: "sys/windows/poller_windows.go",
+		Reason: "Wake may not fail: if the kernel is short of memory it pauses and posts again, a bounded number of times"},
+	{Rule: "os.Exit", Path: "loop/main.go", Reason: "Main is for programs: it ends them, with their exit code"},
+}
 
 // ratchet holds the sizes of functions and files that were too long when the
 // limits came. They may shrink, never grow.
