@@ -18,7 +18,8 @@ var policy = layers.Policy{
 		// The seam. Each system has its package, and sys is the one import for
 		// "the operating system" above it.
 		{Package: "sys/internal/seam"},
-		{Package: "sys/internal/gen"},
+		{Package: "sys/internal/gen/facade"},
+		{Package: "sys/internal/gen", Imports: "sys/internal/gen/facade"},
 		{Package: "sys/linux", Imports: "sys/internal/seam golang.org/x/sys/unix"},
 		{Package: "sys/internal/kqueue", Imports: "sys/internal/seam"},
 		{Package: "sys/darwin", Imports: "sys/internal/seam sys/internal/kqueue golang.org/x/sys/unix"},

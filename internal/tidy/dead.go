@@ -8,7 +8,7 @@ import (
 )
 
 // DeadFiles finds files that no build takes, and files that declare nothing
-// and introduce nothing.
+// and say nothing: no comment about the package, no directive.
 func DeadFiles(files []*source.File) []Finding {
 	var findings []Finding
 	for _, file := range files {
@@ -18,7 +18,7 @@ func DeadFiles(files []*source.File) []Finding {
 			findings = append(findings, found("dead", file, file.AST.Package, "%v", err))
 		case !taken:
 			findings = append(findings, found("dead", file, file.AST.Package, "no build takes this file"))
-		case len(file.AST.Decls) == 0 && file.AST.Doc.Text() == "":
+		case len(file.AST.Decls) == 0 && len(file.AST.Comments) == 0:
 			findings = append(findings, found("dead", file, file.AST.Package, "the file is empty"))
 		}
 	}

@@ -24,9 +24,9 @@ func PackageDocs(files []*source.File) []Finding {
 	return findings
 }
 
-// Docs finds exported names without a comment, in packages that users import
-// and in their internal helpers: functions, methods, types, fields of structs,
-// methods of interfaces, constants and variables. A comment above a group of
+// Docs finds exported names without a comment: functions, methods, types,
+// constants and variables and, in packages that users import, the fields of
+// structs and the methods of interfaces. A comment above a group of
 // adjacent lines, or above a whole block, stands for each of them.
 func Docs(files []*source.File) []Finding {
 	var findings []Finding
@@ -60,7 +60,9 @@ func genDecl(file *source.File, decl *ast.GenDecl) []Finding {
 					findings = append(findings, found("doc", file, spec.Pos(),
 						"%s has no comment", spec.Name.Name))
 				}
-				findings = append(findings, members(file, spec)...)
+				if library(file) {
+					findings = append(findings, members(file, spec)...)
+				}
 			}
 		case *ast.ValueSpec:
 			covered := last.covers(file, spec, spec.Doc)

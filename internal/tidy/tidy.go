@@ -11,6 +11,7 @@ import (
 	"go/ast"
 	"go/token"
 	"sort"
+	"strings"
 
 	"github.com/lion-go/lion/internal/source"
 )
@@ -98,7 +99,8 @@ func found(rule string, f *source.File, pos token.Pos, format string, args ...an
 // library reports whether the file is part of a package that users of lion
 // link into their programs.
 func library(f *source.File) bool {
-	return f.Module() == "." && !f.Test() && !f.Main() && !f.Under("internal")
+	return f.Module() == "." && !f.Test() && !f.Main() &&
+		!strings.Contains("/"+f.Path, "/internal/")
 }
 
 // packages groups files by directory and package name, in a stable order.

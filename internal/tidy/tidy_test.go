@@ -150,6 +150,7 @@ func TestDocs(t *testing.T) {
 			"25: Y has no comment (doc)", "28: Z has no comment (doc)", "30: F has no comment (doc)",
 			"32: T.M has no comment (doc)",
 		}},
+		{"internal members need none", tidy.Docs, "p/internal/p.go", "package p\n\n// T is.\ntype T struct{ A int }\n", nil},
 		{"tests need none", tidy.Docs, "p/p_test.go", undocumented, nil},
 		{"package with comment", tidy.PackageDocs, "p/p.go", documented, nil},
 		{"package without", tidy.PackageDocs, "p/p.go", undocumented, []string{"1: package p has no package comment (doc)"}},
@@ -223,6 +224,7 @@ func TestDead(t *testing.T) {
 	check(t, []snapshot{
 		{"another system", tidy.DeadFiles, "p/p_plan9.go", "package p\n\nvar x = 1\n", []string{"1: no build takes this file (dead)"}},
 		{"empty", tidy.DeadFiles, "p/p.go", "package p\n", []string{"1: the file is empty (dead)"}},
+		{"directive", tidy.DeadFiles, "p/p.go", "package p\n\n//go:generate go run x\n", nil},
 		{"emulation", tidy.DeadFiles, "p/p.go", "//go:build kqemu && linux\n\npackage p\n\nvar x = 1\n", nil},
 		{"unused", tidy.DeadNames, "p/p.go", "package p\n\nvar x, Y = 1, 2\n\nfunc f() {}\n",
 			[]string{"3: x is never used (dead)", "5: f is never used (dead)"}},
