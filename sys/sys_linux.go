@@ -6,6 +6,9 @@ import (
 	"github.com/lion-go/lion/sys/linux"
 )
 
+// Errno is an error number of the kernel, see errno(3).
+type Errno = linux.Errno
+
 // FD is a file descriptor.
 type FD = linux.FD
 
@@ -18,42 +21,17 @@ type Event = linux.Event
 // PollerStatistics counts what a poller did since it was made.
 type PollerStatistics = linux.PollerStatistics
 
-// Errno is an error number of the kernel, see errno(3).
-type Errno = linux.Errno
-
 // Msg is one message to be sent, or the room for one to be received. It may
 // be reused, and neither it nor its buffers escape.
 type Msg = linux.Msg
-
-// Sockaddr is the name of a socket in the kernel's form. The zero value is
-// unspecified. It may be copied.
-type Sockaddr = linux.Sockaddr
 
 // Poller waits for descriptors to become ready. It belongs to one thread,
 // except for Wake.
 type Poller = linux.Poller
 
-// Invalid is the descriptor that no kernel hands out.
-const Invalid = linux.Invalid
-
-// Readable: a receive or an accept will not answer WouldBlock.
-const Readable = linux.Readable
-
-// Writable: a send will not answer WouldBlock, or a connect has ended.
-const Writable = linux.Writable
-
-// Priority: out-of-band data or another exceptional condition.
-const Priority = linux.Priority
-
-// ErrorQueue: the error queue has something, or an error is pending.
-const ErrorQueue = linux.ErrorQueue
-
-// Unusual accompanies a hang-up, a half-close, an error or a priority
-// condition; it is only reported.
-const Unusual = linux.Unusual
-
-// Once asks for a one-shot, level-triggered registration.
-const Once = linux.Once
+// Sockaddr is the name of a socket in the kernel's form. The zero value is
+// unspecified. It may be copied.
+type Sockaddr = linux.Sockaddr
 
 // The error numbers that lion tells apart, see errno(3).
 const (
@@ -93,6 +71,28 @@ const (
 	ESOCKTNOSUPPORT = linux.ESOCKTNOSUPPORT
 	ETIMEDOUT       = linux.ETIMEDOUT
 )
+
+// Invalid is the descriptor that no kernel hands out.
+const Invalid = linux.Invalid
+
+// Readable: a receive or an accept will not answer WouldBlock.
+const Readable = linux.Readable
+
+// Writable: a send will not answer WouldBlock, or a connect has ended.
+const Writable = linux.Writable
+
+// Priority: out-of-band data or another exceptional condition.
+const Priority = linux.Priority
+
+// ErrorQueue: the error queue has something, or an error is pending.
+const ErrorQueue = linux.ErrorQueue
+
+// Unusual accompanies a hang-up, a half-close, an error or a priority
+// condition; it is only reported.
+const Unusual = linux.Unusual
+
+// Once asks for a one-shot, level-triggered registration.
+const Once = linux.Once
 
 // MaxBuffers is the most buffers one message can have, UIO_MAXIOV in
 // include/uapi/linux/uio.h. More are EMSGSIZE.
@@ -197,6 +197,16 @@ var (
 	Hangup    = linux.Hangup
 )
 
+// AcceptTransient reports whether err, an answer of Accept, concerns only one
+// connection that was given up before it was accepted, so that a listener
+// should simply accept the next. Linux passes pending network errors of the
+// new socket through accept(2), which lists them under "Error handling".
+func AcceptTransient(err error) bool { return linux.AcceptTransient(err) }
+
+// Exhausted reports whether err says that descriptors or memory have run out,
+// in the process or in the whole system: trying again at once is pointless.
+func Exhausted(err error) bool { return linux.Exhausted(err) }
+
 // Close closes fd, see close(2). It is never tried again: Linux frees the
 // number even when it reports EINTR, which therefore counts as closed. With a
 // positive linger time set it may take that long. Forget comes first.
@@ -225,15 +235,41 @@ func Read(fd FD, b []byte) (int, error) { return linux.Read(fd, b) }
 // other than 1 and 2).
 func Write(fd FD, b []byte) (int, error) { return linux.Write(fd, b) }
 
-// AcceptTransient reports whether err, an answer of Accept, concerns only one
-// connection that was given up before it was accepted, so that a listener
-// should simply accept the next. Linux passes pending network errors of the
-// new socket through accept(2), which lists them under "Error handling".
-func AcceptTransient(err error) bool { return linux.AcceptTransient(err) }
+// SetMaxFiles sets the soft limit of open descriptors and returns the one
+// before, see RLIMIT_NOFILE in getrlimit(2). More than the hard limit is
+// EINVAL. It concerns the whole process.
+func SetMaxFiles(n uint64) (old uint64, err error) { return linux.SetMaxFiles(n) }
 
-// Exhausted reports whether err says that descriptors or memory have run out,
-// in the process or in the whole system: trying again at once is pointless.
-func Exhausted(err error) bool { return linux.Exhausted(err) }
+// MaxFiles is the limit of open descriptors of this process: the soft one,
+// which counts, and the hard one, up to which the soft one may be raised.
+func MaxFiles() (soft, hard uint64, err error) { return linux.MaxFiles() }
+
+// OpenFDs lists the open descriptors of this process, in no order, from
+// /proc/self/fd (proc_pid_fd(5)); the one it reads them with is left out. It
+// is meant for finding leaks. Other threads may open and close meanwhile.
+func OpenFDs() ([]FD, error) { return linux.OpenFDs() }
+
+// Residents is the resident memory of this process in bytes, from
+// /proc/self/statm (proc_pid_statm(5)), whose second number counts pages.
+func Residents() (bytes uint64, err error) { return linux.Residents() }
+
+// RecvMsg receives one message into m, see recvmsg(2), and returns how many
+// bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
+// (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
+// children, and are the caller's to close; but MSG_CTRUNC means that some were
+// lost, so then RecvMsg closes those that came and puts -1 in their places in
+// m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
+// error m is unchanged but for an unspecified Name.
+func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return linux.RecvMsg(fd, m, flags) }
+
+// SendMsg sends m, see sendmsg(2), to m.Name if that is set; a stream may take
+// fewer bytes than there are. A closed peer is EPIPE or ECONNRESET, never a
+// signal. More than MaxBuffers are EMSGSIZE. SendMsg never waits.
+func SendMsg(fd FD, m *Msg, flags int) (int, error) { return linux.SendMsg(fd, m, flags) }
+
+// NewPoller makes a poller. Errors are those of epoll_create1(2), and of
+// eventfd(2) if that is needed.
+func NewPoller() (*Poller, error) { return linux.NewPoller() }
 
 // Socket makes a socket, see socket(2), nonblocking and not inherited by
 // children from birth.
@@ -294,20 +330,6 @@ func Recv(fd FD, b []byte, flags int) (int, error) { return linux.Recv(fd, b, fl
 // never waits, whatever the flags of fd.
 func Send(fd FD, b []byte, flags int) (int, error) { return linux.Send(fd, b, flags) }
 
-// RecvMsg receives one message into m, see recvmsg(2), and returns how many
-// bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
-// (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
-// children, and are the caller's to close; but MSG_CTRUNC means that some were
-// lost, so then RecvMsg closes those that came and puts -1 in their places in
-// m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
-// error m is unchanged but for an unspecified Name.
-func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return linux.RecvMsg(fd, m, flags) }
-
-// SendMsg sends m, see sendmsg(2), to m.Name if that is set; a stream may take
-// fewer bytes than there are. A closed peer is EPIPE or ECONNRESET, never a
-// signal. More than MaxBuffers are EMSGSIZE. SendMsg never waits.
-func SendMsg(fd FD, m *Msg, flags int) (int, error) { return linux.SendMsg(fd, m, flags) }
-
 // SetsockoptInt sets an option whose value is an int, see setsockopt(2). A
 // name that this system does not have (0) is errors.ErrUnsupported, a value
 // that no C int can hold is EINVAL.
@@ -336,25 +358,3 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // for data to be delivered, and with 0 seconds resets the connection. Seconds
 // that are negative or too many for a C int are EINVAL.
 func SetLinger(fd FD, on bool, seconds int) error { return linux.SetLinger(fd, on, seconds) }
-
-// NewPoller makes a poller. Errors are those of epoll_create1(2), and of
-// eventfd(2) if that is needed.
-func NewPoller() (*Poller, error) { return linux.NewPoller() }
-
-// SetMaxFiles sets the soft limit of open descriptors and returns the one
-// before, see RLIMIT_NOFILE in getrlimit(2). More than the hard limit is
-// EINVAL. It concerns the whole process.
-func SetMaxFiles(n uint64) (old uint64, err error) { return linux.SetMaxFiles(n) }
-
-// MaxFiles is the limit of open descriptors of this process: the soft one,
-// which counts, and the hard one, up to which the soft one may be raised.
-func MaxFiles() (soft, hard uint64, err error) { return linux.MaxFiles() }
-
-// OpenFDs lists the open descriptors of this process, in no order, from
-// /proc/self/fd (proc_pid_fd(5)); the one it reads them with is left out. It
-// is meant for finding leaks. Other threads may open and close meanwhile.
-func OpenFDs() ([]FD, error) { return linux.OpenFDs() }
-
-// Residents is the resident memory of this process in bytes, from
-// /proc/self/statm (proc_pid_statm(5)), whose second number counts pages.
-func Residents() (bytes uint64, err error) { return linux.Residents() }

@@ -9,6 +9,12 @@ import (
 )
 
 // What the poller remembers of its registrations; poller_linux.go says why.
+//
+// Facts about epoll_ctl(2), hence this code: a registration belongs to the
+// descriptor's number and to the open file behind it, and ends when the last
+// duplicate of that file is closed, wherever it is. ADD answers EEXIST for a
+// pair that is registered and MOD answers ENOENT for one that is not. Both
+// look at the file at once, so what is ready already is reported.
 
 const (
 	// ownEvents are all conditions; EPOLLERR and EPOLLHUP are always included.

@@ -7,6 +7,12 @@ import (
 	"github.com/lion-go/lion/sys/internal/seam"
 )
 
+// The kernel answers small positive numbers; EAGAIN and EWOULDBLOCK are the
+// same one, and the wrappers turn it into WouldBlock, whose identity says more
+// than its text. All others are returned bare: whoever knows the operation
+// wraps them, once. What to do about an error depends on the call, so the two
+// classifications here are for Accept alone, or for all that make descriptors.
+
 // Errno is an error number of the kernel, see errno(3).
 type Errno = syscall.Errno
 

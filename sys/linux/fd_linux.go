@@ -6,6 +6,12 @@ import (
 	"github.com/lion-go/lion/sys/internal/seam"
 )
 
+// A file descriptor is a small number that the kernel reuses as soon as it is
+// free: the lowest one first (open(2)). So a number that was closed twice, or
+// kept after a close, soon belongs to somebody else. Every descriptor made here
+// is close-on-exec from birth, because a child forked by another thread between
+// two calls would inherit it otherwise, and nonblocking.
+
 // The vocabulary that all systems share.
 type (
 	// FD is a file descriptor.

@@ -22,7 +22,6 @@ const (
 	sizeofInet6   = unix.SizeofSockaddrInet6
 	offsetPort    = 2 // network byte order
 	offsetAddr4   = 4
-	offsetFlow6   = 4
 	offsetAddr6   = 8
 	offsetScope6  = 24 // the machine's byte order
 	offsetPath    = 2

@@ -7,6 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Facts about sockets on Linux, hence this code: a nonblocking call is never
+// interrupted by a signal once it has moved data, so EINTR means that nothing
+// happened and the call is made again; except connect(2), which goes on in the
+// background. accept4(2) neither inherits flags of the listener nor leaves a
+// moment in which a child could inherit the descriptor. MSG_NOSIGNAL saves the
+// process from SIGPIPE, and MSG_DONTWAIT makes a transfer nonblocking whatever
+// the descriptor's own flags say, which others may change under us.
+
 const (
 	eagain = syscall.EAGAIN // also EWOULDBLOCK on every Linux
 	eintr  = syscall.EINTR

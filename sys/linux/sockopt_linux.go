@@ -9,6 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Options are numbers within a level, and most values are C ints of 32 bits;
+// others are structures, passed as the kernel lays them out. SO_ERROR is the
+// exception among them: reading it resets it. Whether an option exists is
+// decided by its name, never by its level, because IPPROTO_IP is 0 as well.
+
 // Address families, see address_families(7).
 const (
 	AF_UNSPEC = unix.AF_UNSPEC

@@ -1,6 +1,9 @@
 // Command gen writes the facade of package sys: for each operating system a
 // file of aliases, constants and one-line forwarders to its package. Run it
-// with "go generate" in sys; a test there tells when that is due.
+// with "go generate" in sys; a test here tells when that is due.
+//
+// The packages are read from source, on any host. The tests also compare them
+// with each other.
 package main
 
 import (
@@ -8,14 +11,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/lion-go/lion/sys/internal/gen/facade"
 )
 
 func main() {
 	root := flag.String("sys", ".", "the directory of package sys")
 	flag.Parse()
-	for _, system := range facade.Systems {
+	for _, system := range systems {
 		if err := write(*root, system); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -24,13 +25,13 @@ func main() {
 }
 
 func write(root, system string) error {
-	p, err := facade.Parse(root, system)
+	p, err := parse(os.DirFS(root), system)
 	if err != nil {
 		return err
 	}
-	text, err := p.Generate()
+	text, err := p.generate()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(root, facade.FileName(system)), text, 0o666)
+	return os.WriteFile(filepath.Join(root, fileName(system)), text, 0o666)
 }
