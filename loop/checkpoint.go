@@ -83,7 +83,7 @@ func (t *Task) deliver() error {
 		return nil
 	}
 	if err == ErrInterrupt {
-		t.loop.interrupted, t.alert = false, t.lost != nil
+		t.loop.interrupted, t.alert = false, t.lost() != nil
 	}
 	t.loop.schedulePoints++
 	t.yield()
@@ -153,7 +153,7 @@ func Sleep(t *Task, d time.Duration) error {
 	if d == 0 {
 		return ShieldedCheckpoint(t)
 	}
-	return t.sleep(t.loop.readClock() + int64(d))
+	return t.sleep(t.loop.after(d))
 }
 
 // SleepUntil suspends the task until the loop's clock reaches when; a time in
@@ -181,9 +181,6 @@ func SleepForever(t *Task) error {
 }
 
 func (t *Task) sleep(at int64) error {
-	if at < 0 { // beyond what the clock can count: 292 years
-		at = never - 1
-	}
 	t.timer.task = t
 	t.timer.start(t.loop, at)
 	return t.park("sleeping", (*sleeper)(t))

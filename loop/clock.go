@@ -53,6 +53,17 @@ func (l *Loop) readClock() int64 {
 // clockTime converts a time to nanoseconds on the loop's clock.
 func (l *Loop) clockTime(when time.Time) int64 { return int64(when.Sub(l.base)) }
 
+// timeAt is the inverse of clockTime.
+func (l *Loop) timeAt(ns int64) time.Time { return l.base.Add(time.Duration(ns)) }
+
+// after returns the time d from now, or the latest one that can be counted.
+func (l *Loop) after(d time.Duration) int64 {
+	if when := l.readClock() + int64(d); when >= 0 {
+		return when
+	}
+	return never - 1
+}
+
 // now returns the time at which the clock was last read.
 func (l *Loop) now() time.Time { return l.base.Add(time.Duration(l.cachedNow)) }
 

@@ -77,10 +77,10 @@ func (c *coroutine) execute() {
 // joinGoexit adds the errors of nurseries that a Goexit unwound: they cannot
 // be returned by a body that no longer returns.
 func joinGoexit(e *PanicError, t *Task) error {
-	if len(t.unwound) == 0 {
+	if t.rare == nil || len(t.rare.unwound) == 0 {
 		return e
 	}
-	return newGroup(append([]error{e}, t.unwound...))
+	return newGroup(append([]error{e}, t.rare.unwound...))
 }
 
 // dispose ends the coroutine. A poisoned one takes the goroutine that stops

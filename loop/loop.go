@@ -32,6 +32,10 @@ type Loop struct {
 	turnStart int64 // clock readings
 	lookedAt  int64
 
+	// Turns since the last look at the clock, and how many there may be.
+	unseenTurns int
+	turnStride  int
+
 	// Time.
 	clock     Clock // nil: the system's
 	base      time.Time
@@ -75,7 +79,7 @@ type Loop struct {
 	catchSignals bool
 
 	// Buffers.
-	buffers    [][]byte
+	buffers    []*[]byte
 	bufferSize int
 
 	// Options and counters.
@@ -163,7 +167,8 @@ func newLoop(opts []Option) (*Loop, error) {
 		l.rng = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
 	l.rootScope = &Scope{loop: l, state: scopeActive}
-	l.root = &Task{loop: l, name: "root", scope: l.rootScope}
+	l.root = &Task{loop: l, scope: l.rootScope, rare: &taskRare{name: "root"}}
+	l.rootScope.task = l.root
 	l.mainNursery, l.system = l.rootNursery("main"), l.rootNursery("system")
 	return l, nil
 }
@@ -198,7 +203,7 @@ func (l *Loop) run(main func(*Task) error) error {
 	if main == nil {
 		return misuse("a nil main function")
 	}
-	l.main = l.mainNursery.spawn(main, "")
+	l.main = l.mainNursery.spawn(main)
 	l.turns()
 	l.shutDown()
 	return l.result()
@@ -220,18 +225,10 @@ func (l *Loop) start() error {
 	return nil
 }
 
-// turns runs passes until every task has ended. What goes wrong in the loop
-// itself ends here, loudly.
+// turns runs the tasks. What goes wrong in the loop itself ends here, loudly.
 func (l *Loop) turns() {
-	for l.living > 0 || l.entry.waiting() {
-		if err := l.guardedPass(); err != nil {
-			l.fail(err)
-			return
-		}
-		if l.mainDone && l.system.count == 0 && !l.closing {
-			l.closing = true
-			l.entry.close()
-		}
+	if err := l.guardedPasses(); err != nil {
+		l.fail(err)
 	}
 }
 

@@ -10,18 +10,49 @@ import (
 // ended. The first of them that fails cancels the others; every error is
 // collected. Its methods are sync-coloured and belong to its loop.
 type Nursery struct {
-	loop     *Loop
-	owner    *Task
-	outer    *Nursery // the next one out that the owner has open
 	scope    Scope
-	name     string
+	outer    *Nursery // the next one out that the owner has open
 	children *Task
+	rare     *nurseryRare
 	count    int // children, and starts under way
-	errs     []error
+	spawned  uint64
 	waiting  bool // the owner waits for the children
 	closed   bool
-	hidden   bool // the passing home of a task being started
-	spawned  uint64
+	hidden   bool // closed to users: the home of a task being started, say
+}
+
+// nurseryRare is what few nurseries have, apart to keep the others small.
+type nurseryRare struct {
+	name   string
+	errs   []error
+	starts []*Scope // of starts under way: cancelled with this nursery
+}
+
+func newNursery(l *Loop) *Nursery {
+	n := &Nursery{}
+	n.scope.loop, n.scope.nursery = l, n
+	return n
+}
+
+func (n *Nursery) rarely() *nurseryRare {
+	if n.rare == nil {
+		n.rare = &nurseryRare{}
+	}
+	return n.rare
+}
+
+func (n *Nursery) errors() []error {
+	if n.rare == nil {
+		return nil
+	}
+	return n.rare.errs
+}
+
+func (n *Nursery) starts() []*Scope {
+	if n.rare == nil {
+		return nil
+	}
+	return n.rare.starts
 }
 
 // NurseryOption sets up a nursery.
@@ -29,7 +60,7 @@ type NurseryOption func(*Nursery) error
 
 // WithName names the nursery in dumps.
 func WithName(name string) NurseryOption {
-	return func(n *Nursery) error { n.name = name; return nil }
+	return func(n *Nursery) error { n.rarely().name = name; return nil }
 }
 
 // Nurse opens a nursery, runs fn in it, waits for all children, and returns
@@ -42,8 +73,7 @@ func Nurse(t *Task, fn func(*Nursery) error, opts ...NurseryOption) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	n := &Nursery{loop: t.loop, owner: t}
-	n.scope.loop = t.loop
+	n := newNursery(t.loop)
 	for _, opt := range opts {
 		if err := opt(n); err != nil {
 			return err
@@ -54,8 +84,7 @@ func Nurse(t *Task, fn func(*Nursery) error, opts ...NurseryOption) error {
 
 // host runs the body and the end of a nursery in its owner.
 func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
-	n.scope.enter(t.scope)
-	t.moveTo(&n.scope)
+	n.scope.enter(t, t.scope)
 	n.outer, t.nurseries = t.nurseries, n
 	returned := false
 	defer func() {
@@ -70,7 +99,7 @@ func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
 		}
 		n.scope.cancel(SourceNursery, "the body called runtime.Goexit")
 		if err := n.leave(t, nil); err != nil {
-			t.unwound = append(t.unwound, err)
+			t.rarely().unwound = append(t.rarely().unwound, err)
 		}
 	}()
 	err = fn(n)
@@ -92,15 +121,15 @@ func (n *Nursery) leave(t *Task, err error) error {
 		if err := t.park("nursery", n); err != nil {
 			n.noteWoken(err)
 		}
-		if n.loop.broken != nil {
+		if t.loop.broken != nil {
 			break
 		}
 	}
 	n.waiting, n.closed = false, true
 	t.nurseries = n.outer
-	err = n.scope.settle(newGroup(n.errs))
-	n.errs = nil
-	t.moveTo(n.scope.parent)
+	err = n.scope.settle(newGroup(n.errors()))
+	n.rare = nil
+	t.scope = n.scope.parent
 	n.scope.exit()
 	return err
 }
@@ -114,7 +143,7 @@ func (n *Nursery) WaitDetail() string { return fmt.Sprintf("%d children", n.coun
 
 func (n *Nursery) noteWoken(err error) {
 	if err == ErrInterrupt {
-		n.errs = append(n.errs, err)
+		n.rarely().errs = append(n.rarely().errs, err)
 		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
 		return
 	}
@@ -128,13 +157,13 @@ func (n *Nursery) note(err error, who string) {
 	}
 	if c, ok := err.(*CancelledError); ok {
 		// One Cancelled stands for all: they say the same.
-		for _, e := range n.errs {
+		for _, e := range n.errors() {
 			if e == error(c) {
 				return
 			}
 		}
 	}
-	n.errs = append(n.errs, err)
+	n.rarely().errs = append(n.rarely().errs, err)
 	if n.scope.own != nil || n.scope.state != scopeActive {
 		return
 	}
@@ -165,10 +194,15 @@ func (n *Nursery) Scope() *Scope { return &n.scope }
 func (n *Nursery) Cancel(reason string) error { return n.scope.Cancel(reason) }
 
 // Owner returns the task that opened the nursery.
-func (n *Nursery) Owner() *Task { return n.owner }
+func (n *Nursery) Owner() *Task { return n.scope.task }
 
 // Name returns the name given by WithName.
-func (n *Nursery) Name() string { return n.name }
+func (n *Nursery) Name() string {
+	if n.rare == nil {
+		return ""
+	}
+	return n.rare.name
+}
 
 // Closed reports whether nothing can be spawned any more.
 func (n *Nursery) Closed() bool { return n.closed }
@@ -191,14 +225,14 @@ type NurseryStatistics struct {
 
 // Statistics returns the present numbers.
 func (n *Nursery) Statistics() NurseryStatistics {
-	return NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errs)}
+	return NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errors())}
 }
 
 // SpawnOption sets up a task.
 type SpawnOption func(*Task)
 
 // WithTaskName names the task; without it the name is that of its function.
-func WithTaskName(name string) SpawnOption { return func(t *Task) { t.name = name } }
+func WithTaskName(name string) SpawnOption { return func(t *Task) { t.rarely().name = name } }
 
 // Spawn makes fn a child of the nursery and returns before it runs. The child
 // takes the cancel status of the nursery and the locals of the spawner; in a
@@ -211,7 +245,7 @@ func (n *Nursery) Spawn(fn func(*Task) error, opts ...SpawnOption) error {
 	if err := n.accepts(); err != nil {
 		return err
 	}
-	t := n.spawn(fn, "")
+	t := n.spawn(fn)
 	for _, opt := range opts {
 		opt(t)
 	}
@@ -223,22 +257,21 @@ func (n *Nursery) accepts() error {
 	case n.closed:
 		return fmt.Errorf("spawning in a nursery that was left: %w", ErrClosed)
 	case n.hidden:
-		return misuse("spawning in the hidden nursery %s; of a task being started, use Target", n.name)
-	case n.loop.broken != nil:
-		return n.loop.broken
+		return misuse("spawning in the hidden nursery %s; of a task being started, use Target", n.Name())
+	case n.scope.loop.broken != nil:
+		return n.scope.loop.broken
 	}
 	return nil
 }
 
-func (n *Nursery) spawn(fn func(*Task) error, name string) *Task {
-	l := n.loop
+func (n *Nursery) spawn(fn func(*Task) error) *Task {
+	l := n.scope.loop
 	l.nextID++
-	t := &Task{loop: l, fn: fn, pc: codePointer(fn), name: name, id: l.nextID}
+	t := &Task{loop: l, fn: fn, pc: codePointer(fn), id: l.nextID, scope: &n.scope}
 	if l.current != nil {
 		t.locals = l.current.locals
 	}
 	n.adopt(t)
-	t.moveTo(&n.scope)
 	l.living++
 	l.ready = append(l.ready, t)
 	return t
@@ -272,9 +305,9 @@ func (n *Nursery) childEnded(t *Task, err error) {
 	n.disown(t)
 	switch {
 	case err == nil:
-	case n.owner == n.loop.root:
-		n.errs = append(n.errs, err)
-		n.loop.rootChildFailed(n, err)
+	case n.Owner() == t.loop.root:
+		n.rarely().errs = append(n.rarely().errs, err)
+		t.loop.rootChildFailed(n, err)
 	default:
 		n.note(err, "task "+t.Name())
 	}
@@ -287,10 +320,11 @@ func (n *Nursery) release() {
 	if n.count > 0 {
 		return
 	}
+	l, owner := n.scope.loop, n.Owner()
 	switch {
-	case n.owner == n.loop.root:
-		n.loop.nurseryEmptied(n)
-	case n.waiting && n.owner.parked:
-		n.loop.wake(n.owner, nil)
+	case owner == l.root:
+		l.nurseryEmptied(n)
+	case n.waiting && owner.parked:
+		l.wake(owner, nil)
 	}
 }

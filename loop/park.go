@@ -88,8 +88,9 @@ func (l *Loop) abort(t *Task, cause error) {
 	agreed, err := callAbort(t, cause)
 	switch {
 	case err != nil:
-		t.lost = internal("the abort function of task "+t.Name()+" at "+t.label+" failed", err)
-		cause = t.lost
+		t.rarely().lost = internal("the abort function of task "+t.Name()+" at "+t.label+" failed", err)
+		cause = t.rare.lost
+		t.alert = true
 	case !agreed:
 		t.refused = true
 		return
@@ -114,8 +115,8 @@ func callAbort(t *Task, cause error) (agreed bool, err error) {
 // pending returns the error that a checkpoint of t has to answer, or nil.
 func (t *Task) pending() error {
 	switch {
-	case t.lost != nil:
-		return t.lost
+	case t.lost() != nil:
+		return t.rare.lost
 	case t.loop.interrupted && t == t.loop.main:
 		return ErrInterrupt
 	case t.scope.cause != nil:

@@ -143,21 +143,23 @@ func (p *ParkingLot) AddBreaker(t *Task) error {
 		p.Break(t)
 		return p.broken()
 	}
-	if t.breaks == nil {
-		t.breaks = map[*ParkingLot]int{}
+	r := t.rarely()
+	if r.breaks == nil {
+		r.breaks = map[*ParkingLot]int{}
 	}
-	t.breaks[p]++
+	r.breaks[p]++
 	return nil
 }
 
 // RemoveBreaker takes back one AddBreaker. Without one it answers ErrMisuse.
 func (p *ParkingLot) RemoveBreaker(t *Task) error {
-	if t.breaks[p] == 0 {
+	r := t.rare
+	if r == nil || r.breaks[p] == 0 {
 		return misuse("task %s is not registered to break this lot", t.Name())
 	}
-	t.breaks[p]--
-	if t.breaks[p] == 0 {
-		delete(t.breaks, p)
+	r.breaks[p]--
+	if r.breaks[p] == 0 {
+		delete(r.breaks, p)
 	}
 	return nil
 }

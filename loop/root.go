@@ -7,10 +7,10 @@ import "fmt"
 // after the main task.
 
 func (l *Loop) rootNursery(name string) *Nursery {
-	n := &Nursery{loop: l, owner: l.root, name: name, hidden: true}
-	n.scope.loop = l
+	n := newNursery(l)
+	n.rarely().name, n.hidden = name, true
 	n.outer, l.root.nurseries = l.root.nurseries, n
-	n.scope.enter(l.rootScope)
+	n.scope.enter(l.root, l.rootScope)
 	return n
 }
 
@@ -26,7 +26,7 @@ func (l *Loop) SpawnSystem(fn func(*Task) error, opts ...SpawnOption) error {
 	case l.closing || l.broken != nil:
 		return fmt.Errorf("spawning a system task: %w", ErrLoopClosed)
 	}
-	t := l.system.spawn(fn, "")
+	t := l.system.spawn(fn)
 	t.locals = nil
 	for _, opt := range opts {
 		opt(t)
@@ -53,8 +53,8 @@ func (l *Loop) nurseryEmptied(n *Nursery) {
 		return
 	}
 	var err error
-	if len(n.errs) > 0 {
-		err = n.scope.settle(n.errs[0])
+	if errs := n.errors(); len(errs) > 0 {
+		err = n.scope.settle(errs[0])
 	}
 	l.mainErr, l.mainDone = err, true
 	l.system.scope.cancel(SourceShutdown, "the main task has ended")

@@ -14,26 +14,24 @@ import (
 // entered; it is entered once. All its methods are sync-coloured. A scope that
 // has been entered belongs to its loop: from elsewhere, use Loop.CallSoon.
 type Scope struct {
-	loop   *Loop
-	parent *Scope
-	first  *Scope // children
-	next   *Scope // siblings
-	prev   *Scope
-	tasks  *Task    // those whose innermost scope this is
-	shares []*Scope // scopes of pending starts: cancelled with this one
+	loop    *Loop
+	parent  *Scope
+	first   *Scope // children
+	next    *Scope // siblings
+	prev    *Scope
+	task    *Task    // who entered it
+	nursery *Nursery // whose scope it is; its children are inside too
 
 	own   *CancelledError // why this scope was cancelled; nil if it was not
 	cause *CancelledError // the visible cancellation: an outer one's, or own
 
-	timer    timer
-	relative time.Duration // the timeout given before entry
-	deadline time.Time     // the absolute deadline given before entry
-	state    scopeState
-	limit    limitKind
-	shield   bool
-	caught   bool
-
+	timer   timer
+	when    int64 // the deadline on the loop's clock; before entry perhaps a timeout
 	context *scopeContext
+	state   scopeState
+	limit   limitKind
+	shield  bool
+	caught  bool
 }
 
 type scopeState uint8
@@ -58,13 +56,13 @@ type ScopeOption func(*Scope) error
 // WithDeadline gives the scope an absolute deadline on the loop's clock. A
 // deadline in the past takes effect at the first checkpoint.
 func WithDeadline(when time.Time) ScopeOption {
-	return func(s *Scope) error { return s.setBefore(absoluteLimit, when, 0) }
+	return func(s *Scope) error { return s.setBefore(absoluteLimit, s.loop.clockTime(when)) }
 }
 
 // WithTimeout gives the scope a deadline that counts from its entry. A
 // negative d is refused with ErrMisuse.
 func WithTimeout(d time.Duration) ScopeOption {
-	return func(s *Scope) error { return s.setBefore(relativeLimit, time.Time{}, d) }
+	return func(s *Scope) error { return s.setBefore(relativeLimit, int64(d)) }
 }
 
 // WithShield hides outer cancellation from the inside of the scope. Its own
@@ -85,14 +83,14 @@ func NewScope(l *Loop, opts ...ScopeOption) (*Scope, error) {
 	return s, nil
 }
 
-func (s *Scope) setBefore(kind limitKind, when time.Time, d time.Duration) error {
+func (s *Scope) setBefore(kind limitKind, when int64) error {
 	if s.limit != unlimited && s.limit != kind {
 		return misuse("a scope has either a deadline or a timeout")
 	}
-	if d < 0 {
-		return misuse("negative timeout %v", d)
+	if kind == relativeLimit && when < 0 {
+		return misuse("negative timeout %v", time.Duration(when))
 	}
-	s.limit, s.deadline, s.relative = kind, when, d
+	s.limit, s.when = kind, when
 	return nil
 }
 
@@ -142,7 +140,7 @@ func (s *Scope) notePassedDeadline() {
 			s.expire()
 		}
 	case s.state == scopeUnentered && s.limit == absoluteLimit:
-		if s.loop.clockTime(s.deadline) <= s.loop.readClock() {
+		if s.when <= s.loop.readClock() {
 			s.expire()
 		}
 	}
@@ -190,7 +188,7 @@ func (s *Scope) Deadline() (when time.Time, ok bool, err error) {
 	case s.limit == relativeLimit && s.state == scopeUnentered:
 		return time.Time{}, false, misuse("a timeout has no deadline before the scope is entered")
 	}
-	return s.deadline, true, nil
+	return s.loop.timeAt(s.when), true, nil
 }
 
 // Timeout returns the time from entry to the deadline, and whether there is
@@ -202,9 +200,9 @@ func (s *Scope) Timeout() (d time.Duration, ok bool, err error) {
 	case s.state == scopeUnentered && s.limit == absoluteLimit:
 		return 0, false, misuse("a deadline has no timeout before the scope is entered")
 	case s.state == scopeUnentered:
-		return s.relative, true, nil
+		return time.Duration(s.when), true, nil
 	}
-	return s.deadline.Sub(s.loop.now()), true, nil
+	return time.Duration(s.when - s.loop.cachedNow), true, nil
 }
 
 // SetDeadline moves the deadline. A scope whose deadline has passed stays
@@ -213,10 +211,10 @@ func (s *Scope) Timeout() (d time.Duration, ok bool, err error) {
 func (s *Scope) SetDeadline(when time.Time) error {
 	if s.state == scopeUnentered {
 		s.notePassedDeadline()
-		return s.setBefore(absoluteLimit, when, 0)
+		return s.setBefore(absoluteLimit, s.loop.clockTime(when))
 	}
 	s.notePassedDeadline()
-	s.limit, s.deadline = absoluteLimit, when
+	s.limit, s.when = absoluteLimit, s.loop.clockTime(when)
 	s.armTimer()
 	return nil
 }
@@ -229,7 +227,7 @@ func (s *Scope) SetTimeout(d time.Duration) error {
 	case d < 0:
 		return misuse("negative timeout %v", d)
 	case s.state == scopeUnentered:
-		return s.setBefore(relativeLimit, time.Time{}, d)
+		return s.setBefore(relativeLimit, int64(d))
 	}
 	s.loop.readClock()
 	return s.SetDeadline(s.loop.now().Add(d))
@@ -252,7 +250,7 @@ func (s *Scope) armTimer() {
 	s.timer.stop(s.loop)
 	if s.own == nil && s.limit != unlimited {
 		s.timer.scope = s
-		s.timer.start(s.loop, s.loop.clockTime(s.deadline))
+		s.timer.start(s.loop, s.when)
 		if s.timer.when <= s.loop.readClock() && s.own == nil {
 			s.expire()
 		}
@@ -268,9 +266,9 @@ func (s *Scope) String() string {
 	switch {
 	case s.limit == unlimited:
 	case s.limit == relativeLimit && s.state == scopeUnentered:
-		state += fmt.Sprintf(", timeout %v", s.relative)
+		state += fmt.Sprintf(", timeout %v", time.Duration(s.when))
 	default:
-		if d := s.deadline.Sub(s.loop.now()); d >= 0 {
+		if d := time.Duration(s.when - s.loop.cachedNow); d >= 0 {
 			state += fmt.Sprintf(", deadline in %v", d)
 		} else {
 			state += fmt.Sprintf(", deadline %v ago", -d)

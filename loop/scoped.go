@@ -20,11 +20,10 @@ func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
 	if s.loop != t.loop {
 		return fmt.Errorf("entering a scope of another loop: %w", ErrWrongTask)
 	}
-	s.enter(t.scope)
-	t.moveTo(s)
+	s.enter(t, t.scope)
 	// Deferred, so that a panic leaves the task in the scope it was in.
 	defer func() {
-		t.moveTo(s.parent)
+		t.scope = s.parent
 		s.exit()
 	}()
 	return s.settle(fn(s))
@@ -43,7 +42,7 @@ func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 // which the scope absorbs. The scope's CancelledCaught tells whether that
 // happened. A negative d is refused with ErrMisuse.
 func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, relativeLimit, time.Time{}, d, opts)
+	s, err := limited(t.loop, relativeLimit, int64(d), opts)
 	if err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeO
 
 // MoveOnAt is MoveOnAfter with an absolute deadline.
 func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, absoluteLimit, when, 0, opts)
+	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
 	if err != nil {
 		return err
 	}
@@ -63,7 +62,7 @@ func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOptio
 // absorbed a Cancelled. An fn that finishes, whatever the clock says by then,
 // has not timed out. A negative d is refused with ErrMisuse.
 func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, relativeLimit, time.Time{}, d, opts)
+	s, err := limited(t.loop, relativeLimit, int64(d), opts)
 	if err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOpt
 
 // FailAt is FailAfter with an absolute deadline.
 func FailAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, absoluteLimit, when, 0, opts)
+	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
 	if err != nil {
 		return err
 	}
@@ -100,10 +99,10 @@ func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 }
 
 func limited(
-	l *Loop, kind limitKind, when time.Time, d time.Duration, opts []ScopeOption,
+	l *Loop, kind limitKind, when int64, opts []ScopeOption,
 ) (*Scope, error) {
 	s := &Scope{loop: l}
-	if err := s.setBefore(kind, when, d); err != nil {
+	if err := s.setBefore(kind, when); err != nil {
 		return nil, err
 	}
 	for _, opt := range opts {
@@ -114,13 +113,12 @@ func limited(
 	return s, nil
 }
 
-// enter makes s an active child of parent.
-func (s *Scope) enter(parent *Scope) {
-	s.state = scopeActive
+// enter makes s an active child of parent, and the innermost scope of t.
+func (s *Scope) enter(t *Task, parent *Scope) {
+	s.state, s.task, t.scope = scopeActive, t, s
 	s.attach(parent)
 	if s.limit == relativeLimit {
-		s.loop.readClock()
-		s.deadline = s.loop.now().Add(s.relative)
+		s.when = s.loop.after(time.Duration(s.when))
 	}
 	s.cause = s.visible()
 	s.armTimer()
@@ -130,7 +128,7 @@ func (s *Scope) enter(parent *Scope) {
 func (s *Scope) exit() {
 	s.timer.stop(s.loop)
 	s.detach()
-	s.state, s.cause, s.shares = scopeExited, nil, nil
+	s.state, s.cause = scopeExited, nil
 	if s.context != nil {
 		s.context.end()
 	}
@@ -183,29 +181,6 @@ func (s *Scope) detach() {
 	s.next, s.prev = nil, nil
 }
 
-// moveTo makes s the innermost scope of the task.
-func (t *Task) moveTo(s *Scope) {
-	if old := t.scope; old != nil {
-		if t.scopePrev != nil {
-			t.scopePrev.scopeNext = t.scopeNext
-		} else {
-			old.tasks = t.scopeNext
-		}
-		if t.scopeNext != nil {
-			t.scopeNext.scopePrev = t.scopePrev
-		}
-	}
-	t.scope, t.scopePrev, t.scopeNext = s, nil, nil
-	if s == nil {
-		return
-	}
-	t.scopeNext = s.tasks
-	if t.scopeNext != nil {
-		t.scopeNext.scopePrev = t
-	}
-	s.tasks = t
-}
-
 // propagate recomputes what is visible in s and below, and aborts the waits
 // of tasks that have come to see a cancellation. It walks without recursion:
 // scopes may be nested thousands deep.
@@ -223,17 +198,20 @@ func (l *Loop) propagate(s *Scope) {
 		if s.context != nil {
 			s.context.cancel(cause)
 		}
-		for t := s.tasks; t != nil; t = t.scopeNext {
-			woken = append(woken, t)
+		woken = append(woken, s.task)
+		if n := s.nursery; n != nil {
+			for t := n.children; t != nil; t = t.siblingNext {
+				woken = append(woken, t)
+			}
+			shares = append(shares, n.starts()...)
 		}
-		shares = append(shares, s.shares...)
 		for child := s.first; child != nil; child = child.next {
 			stack = append(stack, child)
 		}
 	}
 	// Abort functions are foreign code and may cancel more: the tree is done.
 	for _, t := range woken {
-		if t.scope != nil && t.scope.cause != nil {
+		if t.parked && t.scope.cause != nil {
 			l.abort(t, t.scope.cause)
 		}
 	}

@@ -1,6 +1,9 @@
 package loop
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // starting is a task on its way into a nursery.
 //
@@ -42,8 +45,8 @@ func Start(
 	if err := n.accepts(); err != nil {
 		return nil, err
 	}
-	s := &starting{target: n, hidden: &Nursery{loop: t.loop, owner: t, name: "start", hidden: true}}
-	s.hidden.scope.loop = t.loop
+	s := &starting{target: n, hidden: newNursery(t.loop)}
+	s.hidden.hidden, s.hidden.rarely().name = true, "start"
 	n.count++ // a start under way holds the target open
 	err := s.hidden.host(t, func(h *Nursery) error {
 		s.begin(t, fn, opts)
@@ -55,22 +58,21 @@ func Start(
 // begin spawns the task in the hidden nursery.
 func (s *starting) begin(t *Task, fn func(*Task, func(any) error) error, opts []SpawnOption) {
 	h, n := s.hidden, s.target
-	n.scope.shares = append(n.scope.shares, &h.scope)
+	n.rarely().starts = append(n.rarely().starts, &h.scope)
 	if n.scope.cause != nil {
 		h.scope.cancel(SourceNursery, "the nursery to start in is cancelled")
 	}
 	s.task = h.spawn(func(t *Task) error {
 		return fn(t, s.started)
-	}, "")
-	s.task.name = functionName(codePointer(fn))
-	s.task.target = n
+	})
+	r := s.task.rarely()
+	r.name, r.target = functionName(codePointer(fn)), n
 	for _, opt := range opts {
 		opt(s.task)
 	}
 	s.base = &Scope{loop: t.loop}
-	s.base.enter(&h.scope)
-	s.task.base = s.base
-	s.task.moveTo(s.base)
+	s.base.enter(s.task, &h.scope)
+	r.base = s.base
 }
 
 // started is what the task calls.
@@ -93,28 +95,32 @@ func (s *starting) started(value any) error {
 // move hands the task over to the target, whose place for it is held.
 func (s *starting) move() {
 	t, h, n := s.task, s.hidden, s.target
+	s.unshare()
 	h.disown(t)
 	n.adopt(t)
 	n.count-- // the place that was held
-	t.target = nil
+	t.rare.target = nil
 	s.base.detach()
 	s.base.attach(&n.scope)
 	t.loop.propagate(s.base)
 	h.release()
 }
 
+// unshare takes the hidden nursery off the target.
+func (s *starting) unshare() {
+	r := s.target.rare
+	r.starts = slices.DeleteFunc(r.starts, func(share *Scope) bool {
+		return share == &s.hidden.scope
+	})
+}
+
 // outcome composes the result of Start when the hidden nursery has closed.
 func (s *starting) outcome(err error) (any, error) {
 	n := s.target
-	for i, share := range n.scope.shares {
-		if share == &s.hidden.scope {
-			n.scope.shares = append(n.scope.shares[:i], n.scope.shares[i+1:]...)
-			break
-		}
-	}
 	if s.moved {
 		return s.value, err
 	}
+	s.unshare()
 	n.release()
 	if g, ok := err.(*Group); ok && len(g.errs) == 1 {
 		err = g.errs[0]

@@ -22,13 +22,9 @@ type Task struct {
 	co   *coroutine
 	fn   func(*Task) error
 
-	scope     *Scope // the innermost
-	base      *Scope // its own outermost one, if it was started
-	scopeNext *Task  // others in the same scope
-	scopePrev *Task
+	scope *Scope // the innermost
 
 	nursery     *Nursery // whose child this is
-	target      *Nursery // the nursery it is being started in
 	siblingNext *Task
 	siblingPrev *Task
 	nurseries   *Nursery // open ones of its own, innermost first
@@ -41,13 +37,9 @@ type Task struct {
 	lot     *ParkingLot
 	lotNext *Task
 	lotPrev *Task
-	breaks  map[*ParkingLot]int // lots to break when it ends
-
-	lost    error // set when its wait could not be aborted properly
-	unwound []error
 	locals  *localValue
-	buffer  []byte
-	name    string
+	buffer  *[]byte
+	rare    *taskRare
 	pc      uintptr // where fn begins: its name, when somebody asks
 	id      uint64
 
@@ -58,6 +50,32 @@ type Task struct {
 	done    bool
 }
 
+// taskRare is what few tasks have, apart to keep the others small.
+type taskRare struct {
+	name    string
+	base    *Scope   // its own outermost scope, if it was started
+	target  *Nursery // the nursery it is being started in
+	lost    error    // set when its wait could not be aborted properly
+	unwound []error  // of nurseries that a Goexit left
+	breaks  map[*ParkingLot]int
+}
+
+// rarely returns the rare part of the task.
+func (t *Task) rarely() *taskRare {
+	if t.rare == nil {
+		t.rare = &taskRare{}
+	}
+	return t.rare
+}
+
+// lost returns the error that ends everything the task tries, or nil.
+func (t *Task) lost() error {
+	if t.rare == nil {
+		return nil
+	}
+	return t.rare.lost
+}
+
 // Loop returns the loop of the task.
 func (t *Task) Loop() *Loop { return t.loop }
 
@@ -66,10 +84,10 @@ func (t *Task) ID() uint64 { return t.id }
 
 // Name returns the name given at the spawn, or else that of the function.
 func (t *Task) Name() string {
-	if t.name == "" {
-		t.name = functionName(t.pc)
+	if t.rare != nil && t.rare.name != "" {
+		return t.rare.name
 	}
-	return t.name
+	return functionName(t.pc)
 }
 
 // codePointer returns where fn begins.
@@ -98,7 +116,7 @@ func (t *Task) Parent() *Task {
 	if t.nursery == nil {
 		return nil
 	}
-	return t.nursery.owner
+	return t.nursery.Owner()
 }
 
 // Nursery returns the nursery whose child the task is. While the task is
@@ -108,7 +126,12 @@ func (t *Task) Nursery() *Nursery { return t.nursery }
 
 // Target returns the nursery into which the task will move when it calls
 // started, or nil.
-func (t *Task) Target() *Nursery { return t.target }
+func (t *Task) Target() *Nursery {
+	if t.rare == nil {
+		return nil
+	}
+	return t.rare.target
+}
 
 // Nurseries returns the open nurseries of the task, outermost first.
 func (t *Task) Nurseries() []*Nursery {
@@ -145,15 +168,16 @@ func (t *Task) Deadline() (when time.Time, ok bool) {
 	if t.scope.cause != nil {
 		return t.Now(), true
 	}
+	var at int64
 	for s := t.scope; s != nil; s = s.parent {
-		if s.limit != unlimited && (!ok || s.deadline.Before(when)) {
-			when, ok = s.deadline, true
+		if s.limit != unlimited && (!ok || s.when < at) {
+			at, ok = s.when, true
 		}
 		if s.shield {
 			break
 		}
 	}
-	return when, ok
+	return t.loop.timeAt(at), ok
 }
 
 // Context returns a context bound to the scope that is current at the call:
@@ -169,7 +193,7 @@ func (t *Task) Buffer() []byte {
 	if t.buffer == nil {
 		t.buffer = t.loop.takeBuffer()
 	}
-	return t.buffer
+	return *t.buffer
 }
 
 // suspend switches from the task to its loop, and returns when the loop
@@ -178,8 +202,8 @@ func (t *Task) suspend() {
 	if !t.co.yield(struct{}{}) {
 		// The loop is broken and unwinds its tasks: every wait ends at once.
 		t.alert, t.parked = true, false
-		t.lost = t.loop.broken
-		t.wakeErr = t.lost
+		t.rarely().lost = t.loop.broken
+		t.wakeErr = t.loop.broken
 		t.loop.current = t
 	}
 }
@@ -188,31 +212,38 @@ func (t *Task) suspend() {
 // still on the coroutine.
 func (t *Task) finish(err error) {
 	l := t.loop
-	if t.lost != nil && err == nil {
-		err = t.lost
+	if err == nil {
+		err = t.lost()
 	}
 	if err != nil && t.scope.cause == nil && isCancelled(err) {
 		err = &stray{err: err}
 	}
 	t.done = true
-	t.moveTo(nil)
-	if t.base != nil {
-		t.base.exit()
-		t.base = nil
-	}
 	t.fn, t.locals, t.aborter = nil, nil, nil
 	if t.buffer != nil {
 		l.giveBuffer(t.buffer)
 		t.buffer = nil
 	}
-	for lot, n := range t.breaks {
+	if t.rare != nil {
+		t.rare.finish(t)
+	}
+	t.scope = nil
+	l.living--
+	t.nursery.childEnded(t, err)
+}
+
+// finish ends what the rare part of t holds.
+func (r *taskRare) finish(t *Task) {
+	if r.base != nil {
+		r.base.exit()
+		r.base = nil
+	}
+	for lot, n := range r.breaks {
 		for ; n > 0; n-- {
 			lot.Break(t)
 		}
 	}
-	t.breaks = nil
-	l.living--
-	t.nursery.childEnded(t, err)
+	r.breaks, r.unwound = nil, nil
 }
 
 // isCancelled reports whether err is nothing but a Cancelled.
