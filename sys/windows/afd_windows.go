@@ -282,8 +282,13 @@ func handleBelow(socket windows.Handle, request uint32) (windows.Handle, error) 
 	return below, err
 }
 
-// isHandle says whether fd is an open handle of any kind.
+var procGetHandleInformation = kernel32.NewProc("GetHandleInformation")
+
+// isHandle says whether fd is an open handle of any kind. Negative ones are
+// pseudo handles, such as that of this process.
 func isHandle(fd FD) bool {
-	_, err := windows.GetFileType(windows.Handle(fd))
-	return err == nil
+	var flags uint32
+	r, _, _ := syscall.SyscallN(procGetHandleInformation.Addr(),
+		uintptr(fd), uintptr(unsafe.Pointer(&flags)))
+	return r != 0 && fd >= 0
 }

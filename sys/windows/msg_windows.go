@@ -1,6 +1,7 @@
 package windows
 
 import (
+	"encoding/binary"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -41,7 +42,8 @@ type Msg struct {
 	// reports.
 	Flags int
 
-	vector []windows.WSABuf
+	vector  []windows.WSABuf
+	control []byte // receives control data when Control is small
 }
 
 // load makes the kernel's form of m.Buffers, of at most limit bytes, and
@@ -110,14 +112,28 @@ func (m *Msg) recvPlain(fd FD, room, flags int) (int, error) {
 	return m.received(0, got, seen, room)
 }
 
+// controlMax is room for all control data that a datagram can come with: each
+// kind once, and the largest is a packet info of 24 bytes and a header.
+const controlMax = 512
+
+// recvControl receives with room for all control data, also when the caller's
+// is smaller: where control data is cut, the call fails and not every system
+// tells how much data came.
 func (m *Msg) recvControl(fd FD, room, flags int) (int, error) {
 	recvMsg, err := wsaRecvMsg()
 	if err != nil {
 		return 0, err
 	}
+	control := m.Control
+	if len(control) < controlMax {
+		if m.control == nil {
+			m.control = make([]byte, controlMax)
+		}
+		control = m.control
+	}
 	msg := windows.WSAMsg{
 		Buffers: &m.vector[0], BufferCount: uint32(len(m.vector)), Flags: uint32(flags),
-		Control: windows.WSABuf{Len: uint32(len(m.Control)), Buf: &m.Control[0]},
+		Control: windows.WSABuf{Len: uint32(len(control)), Buf: &control[0]},
 	}
 	if m.WantName {
 		msg.Name = (*syscall.RawSockaddrAny)(unsafe.Pointer(&m.Name.raw))
@@ -137,13 +153,44 @@ func (m *Msg) recvControl(fd FD, room, flags int) (int, error) {
 		m.Name.length = msg.Namelen
 		m.Name.clip()
 	}
-	m.Control = m.Control[:min(int(msg.Control.Len), len(m.Control))]
+	m.keepControl(control[:min(int(msg.Control.Len), len(control))])
 	return n, nil
 }
 
+// keepControl gives the caller the control messages that fit, whole ones only.
+func (m *Msg) keepControl(came []byte) {
+	n := 0
+	for n < len(came) {
+		size := controlSize(came[n:])
+		if size == 0 || n+size > len(m.Control) {
+			m.Flags |= MSG_CTRUNC
+			break
+		}
+		n += size
+	}
+	copy(m.Control, came[:n])
+	m.Control = m.Control[:n]
+}
+
+// controlSize returns how many bytes the first control message of b takes, or
+// 0 if it is not whole. A WSACMSGHDR begins with a size_t, its own length with
+// the data; the next message is aligned like a size_t (WSA_CMSG_ALIGN).
+func controlSize(b []byte) int {
+	const align = uint64(handleSize)
+	var header [8]byte
+	if copy(header[:handleSize], b) < int(handleSize) {
+		return 0
+	}
+	size := binary.LittleEndian.Uint64(header[:])
+	if size < align || size > uint64(len(b)) {
+		return 0
+	}
+	return int(min((size+align-1)&^(align-1), uint64(len(b))))
+}
+
 // received ends a receive that failed with e, or succeeded if that is 0.
-// WSAEMSGSIZE means that something was cut; if the kernel does not say what
-// and how much, it was the data, and the buffers are full.
+// WSAEMSGSIZE means that something was cut; if the kernel does not say what,
+// it was the data, and the buffers are full.
 func (m *Msg) received(e Errno, got, flags uint32, room int) (int, error) {
 	switch e {
 	case 0, windows.WSAESHUTDOWN: // the latter as in Recv
@@ -151,7 +198,10 @@ func (m *Msg) received(e Errno, got, flags uint32, room int) (int, error) {
 		if flags&MSG_CTRUNC == 0 {
 			flags |= MSG_TRUNC
 		}
-		if flags&MSG_TRUNC != 0 && got == 0 {
+		if got == 0 && flags&MSG_TRUNC == 0 && room > 0 {
+			return 0, failure(e) // control data was cut, and how much else is unknown
+		}
+		if got == 0 {
 			got = uint32(room)
 		}
 	default:

@@ -45,11 +45,15 @@ func (p *Poller) register(fd FD, key uint64, foreign bool) (*registration, error
 	if p.sockets == nil {
 		return nil, EBADF // closed
 	}
-	base, err := baseHandle(fd)
-	if err != nil {
+	// Not every provider looks closely at what it is asked the base handle of.
+	if _, err := GetsockoptInt(fd, SOL_SOCKET, SO_TYPE); err != nil {
 		if err == ENOTSOCK && foreign && isHandle(fd) {
 			return nil, errors.ErrUnsupported
 		}
+		return nil, err
+	}
+	base, err := baseHandle(fd)
+	if err != nil {
 		return nil, err
 	}
 	h, err := p.joinHelper()
