@@ -36,7 +36,7 @@ var policy = layers.Policy{
 		{Package: "loop/process", Imports: "loop loop/stream sys"},
 		{Package: "loop/procpool", Imports: "loop loop/process loop/worker loop/locks"},
 		{Package: "loop/inspect", Imports: "loop"},
-		{Package: "loop/looptest", Imports: "loop loop/stream"},
+		{Package: "loop/looptest", Imports: "loop loop/stream sys"},
 
 		// Sockets, and what is built on them. socket uses only the public API of
 		// loop: a user could have written it.

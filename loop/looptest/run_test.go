@@ -1,0 +1,156 @@
+package looptest
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/sys"
+)
+
+var errTest = errors.New("test")
+
+func TestRunErrReturnsError(t *testing.T) {
+	if err := RunErr(t, func(*loop.Task) error { return errTest }); err != errTest {
+		t.Errorf("got %v", err)
+	}
+	r := record(func(r *recorder) { Run(r, func(*loop.Task) error { return errTest }) })
+	wantFailure(t, r, "the run failed: test", "-lion.seed=")
+}
+
+func TestRunEach(t *testing.T) {
+	ran := make(chan int, 2)
+	err := Config{}.RunEach(t, 2, func(task *loop.Task, i int) error {
+		ran <- i
+		return nil
+	})
+	if err != nil || <-ran+<-ran != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWatchdogDumps(t *testing.T) {
+	var l *loop.Loop
+	defer lastingGoroutines(runtime.NumGoroutine())
+	ended := make(chan struct{})
+	r := record(func(r *recorder) {
+		Config{Limit: 20 * time.Millisecond}.Run(r, func(task *loop.Task) error {
+			defer close(ended)
+			l = task.Loop()
+			return loop.SleepForever(task)
+		})
+	})
+	wantFailure(t, r, "longer than 20ms", "sleeping forever", "scope(active)", "goroutine ", "-lion.seed=")
+	l.Interrupt()
+	<-ended
+}
+
+func TestWatchdogOfHeldLoop(t *testing.T) {
+	defer lastingGoroutines(runtime.NumGoroutine())
+	release, ended := make(chan struct{}), make(chan struct{})
+	r := record(func(r *recorder) {
+		Config{Limit: 20 * time.Millisecond}.Run(r, func(*loop.Task) error {
+			defer close(ended)
+			<-release
+			return nil
+		})
+	})
+	wantFailure(t, r, "one of its tasks holds it", "TestWatchdogOfHeldLoop")
+	close(release)
+	<-ended
+}
+
+func TestLeaksAreFound(t *testing.T) {
+	var kept []sys.FD
+	release := make(chan struct{})
+	r := record(func(r *recorder) {
+		Run(r, func(task *loop.Task) error {
+			in, out, err := sys.Pipe()
+			if err != nil {
+				return err
+			}
+			kept = append(kept, in, out)
+			task.Loop().Register(in)
+			go func() { <-release }()
+			return nil
+		})
+	})
+	wantFailure(t, r, "was left open", "1 registered descriptors", "1 goroutines were left running")
+	close(release)
+	for _, fd := range kept {
+		sys.Close(fd)
+	}
+}
+
+func TestFailNowInTask(t *testing.T) {
+	reached := false
+	r := record(func(r *recorder) {
+		RunErr(r, func(task *loop.Task) error {
+			return loop.Nurse(task, func(n *loop.Nursery) error {
+				n.Spawn(func(*loop.Task) error { r.Fatalf("in a child"); return nil })
+				return loop.SleepForever(task)
+			})
+		})
+		reached = true
+	})
+	wantFailure(t, r, "in a child")
+	if reached {
+		t.Error("the test went on")
+	}
+}
+
+func TestSkipInTask(t *testing.T) {
+	t.Run("skipped", func(t *testing.T) {
+		Run(t, func(*loop.Task) error { t.Skip("to see that a task can skip its test"); return nil })
+		t.Error("the test went on")
+	})
+}
+
+func TestSeedIsKept(t *testing.T) {
+	if Seed(t) != Seed(t) {
+		t.Error("a test has two seeds")
+	}
+	var all []uint64
+	Seeds(t, 3, func(t *testing.T) {
+		all = append(all, Seed(t))
+	})
+	if *seedFlag == 0 && (len(all) != 3 || all[0] == all[1] || all[1] == all[2]) {
+		t.Errorf("seeds %v", all)
+	}
+}
+
+// TestSeedReplays runs a program in which order matters twice with each seed.
+func TestSeedReplays(t *testing.T) {
+	trace := func(t *testing.T) (names string) {
+		Run(t, func(task *loop.Task) error {
+			return loop.Nurse(task, func(n *loop.Nursery) error {
+				for _, name := range []string{"a", "b", "c"} {
+					n.Spawn(func(task *loop.Task) error {
+						for range 20 {
+							names += name
+							if err := loop.Checkpoint(task); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				return nil
+			})
+		})
+		return names
+	}
+	different := map[string]bool{}
+	Seeds(t, 20, func(t *testing.T) {
+		first := trace(t)
+		if second := trace(t); first != second {
+			t.Errorf("one seed, two schedules:\n%s\n%s", first, second)
+		}
+		different[first] = true
+	})
+	if *seedFlag == 0 && len(different) < 10 {
+		t.Errorf("20 seeds gave %d schedules", len(different))
+	}
+}
