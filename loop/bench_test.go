@@ -27,6 +27,21 @@ func BenchmarkSpawnJoin(b *testing.B) {
 	})
 }
 
+// A child that is spawned in an open nursery and waited for.
+func BenchmarkSpawnJoinOpen(b *testing.B) {
+	inLoop(b, func(t *loop.Task) {
+		loop.Nurse(t, func(n *loop.Nursery) error {
+			var ended loop.ParkingLot
+			child := func(*loop.Task) error { ended.UnparkOne(); return nil }
+			for b.Loop() {
+				n.Spawn(child)
+				ended.Park(t, "join")
+			}
+			return nil
+		})
+	})
+}
+
 // The rival: a goroutine that is started and waited for.
 func BenchmarkSpawnJoinGoroutine(b *testing.B) {
 	b.ReportAllocs()

@@ -39,14 +39,15 @@ func newCoroutine() *coroutine {
 	return c
 }
 
-// run executes one task after another; the loop assigns c.task before it
-// resumes an idle coroutine.
+// run executes one task after another; c.task is assigned before.
 //
 //go:noinline
 func (c *coroutine) run(yield func(struct{}) bool) {
 	c.yield = yield
 	for {
-		c.execute()
+		l := c.task.loop
+		for c.execute(); !c.poisoned && l.followOn(c); c.execute() {
+		}
 		if !yield(struct{}{}) {
 			return
 		}
@@ -98,15 +99,18 @@ func (c *coroutine) dispose() {
 	<-done
 }
 
-// takeCoroutine returns an idle coroutine or a new one.
-func (l *Loop) takeCoroutine() *coroutine {
+// takeCoroutine gives t an idle coroutine or a new one.
+func (l *Loop) takeCoroutine(t *Task) *coroutine {
+	var c *coroutine
 	if n := len(l.idle) - 1; n >= 0 {
-		c := l.idle[n]
+		c = l.idle[n]
 		l.idle[n] = nil
 		l.idle = l.idle[:n]
-		return c
+	} else {
+		c = newCoroutine()
 	}
-	return newCoroutine()
+	c.task, t.co = t, c
+	return c
 }
 
 // releaseCoroutine takes back the coroutine of a task that has ended.

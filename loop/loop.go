@@ -19,6 +19,7 @@ type Loop struct {
 	current *Task   // the running task; nil in callbacks and in the poller
 	ready   []*Task // runnable in the next pass
 	batch   []*Task // the pass under way
+	next    int     // the first in it that has not had its turn
 	main    *Task
 	root    *Task // the top of the tree; it runs no code
 	idle    []*coroutine

@@ -57,6 +57,7 @@ func (l *Loop) guardedPasses() (err error) {
 	return err
 }
 
+// pass runs one batch. Coroutines may take tasks from it too (followOn).
 func (l *Loop) pass() error {
 	if len(l.ready) == 0 || l.pollDue() {
 		if err := l.poll(); err != nil {
@@ -68,9 +69,8 @@ func (l *Loop) pass() error {
 	if len(l.batch) > 1 && l.rng.Uint64()&1 == 0 {
 		slices.Reverse(l.batch)
 	}
-	for i, t := range l.batch {
-		l.batch[i] = nil
-		l.resume(t)
+	for l.next = 0; l.next < len(l.batch); {
+		l.resume(l.takeNext())
 		if l.pollDue() {
 			if err := l.wait(0); err != nil {
 				return err
@@ -85,34 +85,64 @@ func (l *Loop) pass() error {
 func (l *Loop) resume(t *Task) {
 	c := t.co
 	if c == nil { // its first turn
-		c = l.takeCoroutine()
-		c.task, t.co = t, c
+		c = l.takeCoroutine(t)
 	}
+	l.beginTurn(t)
+	_, alive := c.next()
+	l.endTurn()
+	if c.task.done {
+		l.releaseCoroutine(c)
+	} else if !alive {
+		panic(fmt.Sprintf("the coroutine of %v ended before its task", c.task))
+	}
+}
+
+func (l *Loop) takeNext() *Task {
+	t := l.batch[l.next]
+	l.batch[l.next] = nil
+	l.next++
+	return t
+}
+
+func (l *Loop) beginTurn(t *Task) {
 	l.counters.turns++
 	l.sincePoll++
 	l.turnStart, l.lookedAt, l.used = l.cachedNow, l.cachedNow, 0
 	l.extend(t)
 	l.current = t
-	_, alive := c.next()
-	l.current = nil
-	if t.done {
-		t.co = nil
-		l.releaseCoroutine(c)
-	} else if !alive {
-		panic(fmt.Sprintf("the coroutine of %v ended before its task", t))
-	}
-	l.lookAfterTurn()
 }
 
-// lookAfterTurn reads the clock after each turn or, while turns are short,
+func (l *Loop) endTurn() {
+	l.current = nil
+	if l.unseenTurns++; l.unseenTurns >= l.turnStride {
+		l.lookAfterTurns()
+	}
+}
+
+// followOn is called on a coroutine whose task has ended. If the next task of
+// the pass is a new one it takes its turn on the same coroutine, and the two
+// switches through the loop are saved: half of the price of a short task.
+//
+//lion:opt follow-on
+func (l *Loop) followOn(c *coroutine) bool {
+	if l.next >= len(l.batch) || l.batch[l.next].co != nil || l.broken != nil {
+		return false
+	}
+	l.endTurn()
+	if l.pollDue() {
+		return false
+	}
+	t := l.takeNext()
+	c.task, t.co = t, c
+	l.beginTurn(t)
+	return true
+}
+
+// lookAfterTurns reads the clock after each turn or, while turns are short,
 // after every turnStride of them: a read costs a quarter of an empty turn.
 //
 //lion:opt turn-stride
-func (l *Loop) lookAfterTurn() {
-	l.unseenTurns++
-	if l.unseenTurns < l.turnStride {
-		return
-	}
+func (l *Loop) lookAfterTurns() {
 	before := l.cachedNow
 	if time.Duration(l.readClock()-before) > slowTurn*time.Duration(l.unseenTurns) {
 		l.turnStride = 1

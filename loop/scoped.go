@@ -121,7 +121,9 @@ func (s *Scope) enter(t *Task, parent *Scope) {
 		s.when = s.loop.after(time.Duration(s.when))
 	}
 	s.cause = s.visible()
-	s.armTimer()
+	if s.limit != unlimited {
+		s.armTimer()
+	}
 }
 
 // exit takes s out of the tree. Nothing may be left inside.

@@ -200,12 +200,17 @@ func (t *Task) Buffer() []byte {
 // resumes the task.
 func (t *Task) suspend() {
 	if !t.co.yield(struct{}{}) {
-		// The loop is broken and unwinds its tasks: every wait ends at once.
-		t.alert, t.parked = true, false
-		t.rarely().lost = t.loop.broken
-		t.wakeErr = t.loop.broken
-		t.loop.current = t
+		t.unwind()
 	}
+}
+
+// unwind makes every wait of the task end at once: the loop is broken and
+// wants its tasks to end.
+func (t *Task) unwind() {
+	t.alert, t.parked = true, false
+	t.rarely().lost = t.loop.broken
+	t.wakeErr = t.loop.broken
+	t.loop.current = t
 }
 
 // finish is called when the function of the task has returned or panicked,
@@ -219,7 +224,7 @@ func (t *Task) finish(err error) {
 		err = &stray{err: err}
 	}
 	t.done = true
-	t.fn, t.locals, t.aborter = nil, nil, nil
+	t.fn, t.co, t.locals, t.aborter = nil, nil, nil, nil
 	if t.buffer != nil {
 		l.giveBuffer(t.buffer)
 		t.buffer = nil
