@@ -136,6 +136,12 @@ func (c *Child) Said() string {
 // Exited is closed when the child has ended.
 func (c *Child) Exited() <-chan struct{} { return c.exited }
 
+// Failure waits until the child has ended and returns an error unless its exit code was 0.
+func (c *Child) Failure() error {
+	<-c.exited
+	return c.exit
+}
+
 // PID returns the process id.
 func (c *Child) PID() int { return c.cmd.Process.Pid }
 
