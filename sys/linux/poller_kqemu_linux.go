@@ -44,14 +44,16 @@ func (p *Poller) Forget(fd FD) { p.kqueue.Forget(fd) }
 
 // Wait fills ev with events and answers how many. It waits forever if d is
 // negative, only looks if d is zero, and otherwise answers 0 events after
-// about d. Wake, too, makes it answer 0. Errors are Errno values.
+// about d. Wake, too, makes it answer 0. Errors are Errno values; an empty ev
+// is EINVAL and a closed poller answers os.ErrClosed.
 func (p *Poller) Wait(ev []Event, d time.Duration) (int, error) { return p.kqueue.Wait(ev, d) }
 
 // Wake makes a present or the next Wait return soon. Any thread may call it,
 // at any time, also after Close.
 func (p *Poller) Wake() { p.kqueue.Wake() }
 
-// Close frees the poller and all registrations. Errors are Errno values.
+// Close frees the poller and all registrations. A second one answers
+// os.ErrClosed.
 func (p *Poller) Close() error { return p.kqueue.Close() }
 
 // Statistics answers what the poller did since it was made.

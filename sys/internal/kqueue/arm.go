@@ -1,6 +1,7 @@
 package kqueue
 
 import (
+	"os"
 	"syscall"
 
 	"github.com/lion-go/lion/sys/internal/seam"
@@ -8,7 +9,8 @@ import (
 
 // Arm registers fd under key for what is wanted. Errors are Errno values: of
 // an earlier registration that the kernel refused, or of submitting a full
-// list of changes.
+// list of changes; EINVAL if want asks for nothing or for Unusual. A closed
+// poller answers os.ErrClosed.
 func (p *Poller) Arm(fd seam.FD, key uint64, want seam.Interest) error {
 	if err := p.check(fd, want); err != nil {
 		return err
@@ -33,9 +35,11 @@ func (p *Poller) Arm(fd seam.FD, key uint64, want seam.Interest) error {
 
 func (p *Poller) check(fd seam.FD, want seam.Interest) error {
 	switch {
-	case p.closed, fd < 0, fd >= maxFD:
+	case p.closed:
+		return os.ErrClosed
+	case fd < 0, fd >= maxFD:
 		return syscall.EBADF
-	case want&askable == 0:
+	case want&askable == 0, want&^(askable|seam.Once) != 0:
 		return syscall.EINVAL
 	}
 	return nil

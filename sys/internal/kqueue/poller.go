@@ -1,6 +1,7 @@
 package kqueue
 
 import (
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -183,12 +184,13 @@ func NewPoller(kernel Kernel) (*Poller, error) {
 	return p, nil
 }
 
-// Close frees the kqueue and every registration. It may be called again.
+// Close frees the kqueue and every registration. A second one answers
+// os.ErrClosed.
 func (p *Poller) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil
+		return os.ErrClosed
 	}
 	p.closed = true
 	return p.kernel.Close()

@@ -1,6 +1,7 @@
 package kqueue
 
 import (
+	"os"
 	"syscall"
 	"time"
 
@@ -9,11 +10,12 @@ import (
 
 // Wait fills ev with events. It waits forever if d is negative, only looks if
 // d is zero, and otherwise answers 0 after d at the earliest unless it was
-// woken. Errors are Errno values of kevent(2); EINVAL if ev is empty.
+// woken. Errors are Errno values of kevent(2); EINVAL if ev is empty. A closed
+// poller answers os.ErrClosed.
 func (p *Poller) Wait(ev []seam.Event, d time.Duration) (int, error) {
 	switch {
 	case p.closed:
-		return 0, syscall.EBADF
+		return 0, os.ErrClosed
 	case len(ev) == 0:
 		return 0, syscall.EINVAL
 	}
@@ -189,27 +191,29 @@ func (s *slot) knotesOf(ev *Kevent) knotes {
 }
 
 // readiness translates an event. EV_EOF of READ is the end of what the peer
-// sends; with an error number in fflags it is the end of the connection, as it
-// always is for WRITE (or our own shutdown). While there is an out-of-band
-// mark, READ says so instead of telling the end (filt_soread_common). READ
-// without data means an empty datagram or a pending error.
+// sends; if fflags is not zero as well, it holds an error number, the end of
+// the connection, or NOTE_OOB from before: they cannot be told apart. While
+// there is a mark, READ says NOTE_OOB instead of telling a new end. EV_EOF of
+// WRITE is the end of the connection or our own shutdown. READ without data
+// means an empty datagram or a pending error (all in filt_soread_common and
+// filt_sowrite_common).
 func readiness(ev *Kevent) seam.Interest {
-	var ready seam.Interest
-	if ev.Filter != FilterWrite && ev.Fflags&NoteOOB != 0 {
-		ready = seam.Readable | seam.Priority | seam.Unusual
-	}
 	ended := ev.Flags&FlagEOF != 0
 	switch {
-	case ended && (ev.Fflags != 0 || ev.Filter == FilterWrite):
-		ready |= seam.Readable | seam.Writable | seam.ErrorQueue | seam.Unusual
+	case ended && ev.Fflags != 0:
+		return everything
+	case ended && ev.Filter == FilterWrite:
+		return everything &^ seam.Priority
 	case ended:
-		ready |= seam.Readable | seam.Unusual
+		return seam.Readable | seam.Unusual
 	case ev.Filter == FilterWrite:
-		ready |= seam.Writable
-	case ev.Filter == FilterRead && ev.Data == 0:
-		ready |= seam.Readable | seam.ErrorQueue
-	case ev.Filter == FilterRead:
-		ready |= seam.Readable
+		return seam.Writable
+	case ev.Fflags&NoteOOB != 0:
+		return seam.Readable | seam.Priority | seam.Unusual
+	case ev.Filter == FilterExcept:
+		return 0 // plain data
+	case ev.Data == 0:
+		return seam.Readable | seam.ErrorQueue
 	}
-	return ready
+	return seam.Readable
 }
