@@ -18,10 +18,12 @@ var policy = layers.Policy{
 		// The seam. Each system has its package, and sys is the one import for
 		// "the operating system" above it.
 		{Package: "sys/internal/seam"},
-		{Package: "sys/internal/gen/facade"},
-		{Package: "sys/internal/gen", Imports: "sys/internal/gen/facade"},
-		{Package: "sys/linux", Imports: "sys/internal/seam golang.org/x/sys/unix"},
-		{Package: "sys/internal/kqueue", Imports: "sys/internal/seam"},
+		{Package: "sys/internal/gen"},
+		{Package: "sys/internal/kqueue", Imports: "sys/internal/seam",
+			Tests: "sys/internal/kqemu@linux golang.org/x/sys/unix"},
+		// An emulation of kqueue, and a Linux that waits by it (tag kqemu).
+		{Package: "sys/internal/kqemu", Imports: "sys/internal/seam sys/internal/kqueue golang.org/x/sys/unix@linux"},
+		{Package: "sys/linux", Imports: "sys/internal/seam sys/internal/kqueue sys/internal/kqemu golang.org/x/sys/unix"},
 		{Package: "sys/darwin", Imports: "sys/internal/seam sys/internal/kqueue golang.org/x/sys/unix"},
 		{Package: "sys/windows", Imports: "sys/internal/seam golang.org/x/sys/windows"},
 		{Package: "sys", Imports: "sys/linux@linux sys/darwin@darwin sys/windows@windows"},
