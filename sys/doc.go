@@ -23,8 +23,11 @@
 //     wrap one. The caller, who knows the operation, wraps them, once.
 //   - It allocates nothing if it is for moving data or for waiting, and lets no
 //     buffer, [Msg] or [Sockaddr] escape: they are used only during the call.
+//     (A Msg may allocate in its first use, for what the system needs.)
 //   - Descriptors are born nonblocking and are not inherited by children. They
 //     belong to whoever asked for them. A negative [FD] is never valid.
+//   - An answer of WouldBlock has changed nothing: what it was given can be given
+//     to it again.
 //   - Data are sent so that a closed peer is an error, never a signal.
 //
 // None of it is a checkpoint: tasks and cancellation are above this seam.
@@ -48,9 +51,9 @@
 //     what is left.
 //   - Without [Once] the descriptor is lion's own. Arming it again with the
 //     same key costs next to nothing. With Once it belongs to somebody else as
-//     well: it is registered for one report at each call, reports what is ready
-//     already, and waits for different conditions are kept side by side until
-//     each was reported.
+//     well: each call registers it anew, and reports what is ready already.
+//   - What was armed stays armed until it has been reported: a wait to read and
+//     one to write do not replace each other, with Once or without.
 //   - Keys are numbers, not pointers, and carry a generation: an event for a
 //     closed descriptor whose number is in use again has an old key, by which
 //     the loop knows it. A descriptor has one key at a time.

@@ -188,14 +188,27 @@ func TestStreamMsg(t *testing.T) {
 	if f := in.Name.Family(); f != sys.AF_UNSPEC && in.Name.AddrPort() == addrPort("192.0.2.1:9") {
 		t.Errorf("the old name stayed: %v", in.Name.AddrPort())
 	}
-	before := sys.Msg{Buffers: [][]byte{head}, WantName: true, Control: make([]byte, 64), Flags: 7}
-	drain(t, b)
-	for err = nil; err == nil; { // until the rest has come and gone
-		drain(t, b)
-		_, err = sys.RecvMsg(b, &before, 0)
+}
+
+// A receive that would block leaves the message as it was, so that it can be
+// tried again.
+func TestMsgUnchanged(t *testing.T) {
+	noLeaks(t)
+	fd, name := bound(t, sys.SOCK_DGRAM)
+	m := sys.Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, 64), WantName: true}
+	for range 2 {
+		if _, err := sys.RecvMsg(fd, &m, 0); err != sys.WouldBlock {
+			t.Fatalf("receiving nothing: %v, want WouldBlock", err)
+		}
 	}
-	if err != sys.WouldBlock || len(before.Buffers) != 1 || len(before.Control) != 64 {
-		t.Errorf("a receive that failed changed the message: %v, %+v", err, before)
+	if len(m.Buffers) != 1 || len(m.Buffers[0]) != 4 || len(m.Control) != 64 || !m.WantName {
+		t.Errorf("the message has changed: %+v", m)
+	}
+	if _, err := sys.SendMsg(fd, &sys.Msg{Name: *name}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if recvMsg(t, fd, &m); m.Name.AddrPort() != name.AddrPort() || len(m.Control) != 0 {
+		t.Errorf("received from %v, control data %v", m.Name.AddrPort(), m.Control)
 	}
 }
 

@@ -237,7 +237,8 @@ func TestPollerReset(t *testing.T) {
 			must(t, sys.SetLinger(b, true, 0))
 			must(t, sys.Close(b))
 			expect(t, p, testKey, want&^sys.Once|sys.Unusual)
-			if _, err := sys.Recv(a, make([]byte, 1), 0); err == nil || err == sys.WouldBlock {
+			_, err := sys.Recv(a, make([]byte, 1), 0)
+			if resets && (err == nil || err == sys.WouldBlock) {
 				t.Errorf("%08b: after a reset: %v", want, err)
 			}
 		}
@@ -425,7 +426,7 @@ func TestPollerOnce(t *testing.T) {
 func TestPollerBadArguments(t *testing.T) {
 	eachPoller(t, func(t *testing.T, p *sys.Poller) {
 		a, _ := pair(t)
-		for _, want := range []sys.Interest{0, sys.Once, sys.Unusual, sys.Readable | sys.Unusual} {
+		for _, want := range []sys.Interest{0, sys.Once, sys.Unusual} {
 			if err := p.Arm(a, testKey, want); err == nil {
 				t.Errorf("interest %08b was taken", want)
 				p.Forget(a)

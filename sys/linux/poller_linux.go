@@ -110,6 +110,7 @@ type Poller struct {
 	blocking bool
 	mu       sync.Mutex
 	eventfd  FD
+	count    [8]byte // what eventfd counted
 }
 
 // NewPoller makes a poller. Errors are those of epoll_create1(2), and of
@@ -364,8 +365,7 @@ func (p *Poller) writeEventfd() {
 // drainEventfd takes the wake-up that this Wait returns for. In this order: a
 // Wake before the second step counts for this Wait, one after it writes again.
 func (p *Poller) drainEventfd() {
-	var count [8]byte
-	_, _ = unix.Read(int(p.eventfd), count[:])
+	_, _ = unix.Read(int(p.eventfd), p.count[:])
 	p.woken.Store(false)
 }
 
