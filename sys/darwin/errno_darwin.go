@@ -6,6 +6,11 @@ import (
 	"github.com/lion-go/lion/sys/internal/seam"
 )
 
+// libSystem answers -1 and leaves the reason in errno, which the runtime hands
+// over as a number. EAGAIN and EWOULDBLOCK are the same one, and the wrappers
+// turn it into WouldBlock. All others are returned bare: the caller knows the
+// operation and the address and wraps them once.
+
 // Errno is an error number of the operating system. It implements error and
 // matches os.ErrNotExist and its kin under errors.Is.
 type Errno = syscall.Errno

@@ -8,6 +8,13 @@ import (
 	"github.com/lion-go/lion/sys/internal/seam"
 )
 
+// macOS makes every descriptor inheritable and blocking; only fcntl(2) changes
+// that, in a second call. A fork of another thread between the two would leak
+// the descriptor into the child. syscall.ForkLock, which os/exec holds for
+// writing while it forks, is therefore held for reading until FD_CLOEXEC is set;
+// the rest can wait until after that. Writing to a pipe without a reader raises
+// SIGPIPE unless F_SETNOSIGPIPE was set.
+
 // FD is a file descriptor.
 type FD = seam.FD
 

@@ -6,6 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A new socket needs three more calls on macOS: FD_CLOEXEC, while forks are
+// kept away, O_NONBLOCK and SO_NOSIGPIPE. An accepted one too: it takes over
+// O_NONBLOCK from its listener today (sonewconn_internal in XNU's
+// uipc_socket2.c copies so_state), but nothing documents that, and one blocking
+// socket would stop a whole loop, so it is set in any case.
+//
+// A nonblocking call is not interrupted once it has moved data, so after EINTR
+// it is made again; except connect(2), which goes on in the background.
+
 const eintr = syscall.EINTR
 
 // maxRaw is the most bytes one raw call may copy: 64 KiB take about 10 us,

@@ -7,6 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Options are numbers within a level, and most values are C ints of 32 bits;
+// numbers and levels differ from Linux's. XNU answers EINVAL to every option of
+// a socket that is closed in both directions (sosetoptlock), so an error there
+// may only mean that the connection is over. Buffer sizes beyond the sysctl
+// kern.ipc.maxsockbuf are refused with ENOBUFS where Linux lowers them.
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET   = unix.AF_INET
