@@ -207,8 +207,12 @@ func (t *Task) suspend() {
 // unwind makes every wait of the task end at once: the loop is broken and
 // wants its tasks to end.
 func (t *Task) unwind() {
-	t.alert, t.parked = true, false
-	t.rarely().lost = t.loop.broken
+	if t.parked {
+		t.parked = false
+		t.loop.parkedTasks--
+		t.timer.stop(t.loop)
+	}
+	t.alert, t.rarely().lost = true, t.loop.broken
 	t.wakeErr = t.loop.broken
 	t.loop.current = t
 }
