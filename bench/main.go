@@ -49,9 +49,10 @@ const (
 	longRounds    = 25
 	maxRounds     = 1000
 	defaultTime   = time.Minute
-	quickTime     = 15 * time.Second
+	quickTime     = 20 * time.Second
 	longTime      = 10 * time.Minute
 	defaultIdle   = 10_000
+	quickIdle     = 2_000
 )
 
 // settings are the command line.
@@ -110,7 +111,8 @@ func parse(args []string, complaints io.Writer) (*settings, error) {
 	flags.BoolVar(&s.quick, "quick", false, fmt.Sprintf("%d rounds in %v", quickRounds, quickTime))
 	flags.BoolVar(&s.long, "long", false, fmt.Sprintf("%d rounds in %v", longRounds, longTime))
 	flags.Uint64Var(&s.Seed, "seed", 0, "seed of orders and schedules (default random)")
-	flags.IntVar(&s.Idle, "idle", defaultIdle, "number of idle connections")
+	flags.IntVar(&s.Idle, "idle", 0, fmt.Sprintf("idle connections (default %d, with -quick %d)",
+		defaultIdle, quickIdle))
 	flags.BoolVar(&s.Twin, "aa", false, "add a second copy of net: an A/A comparison")
 	flags.StringVar(&s.html, "html", "", "write a self-contained HTML report to this `file`")
 	flags.StringVar(&s.json, "json", "", "write everything, slice by slice, to this `file`")
@@ -127,17 +129,20 @@ func parse(args []string, complaints io.Writer) (*settings, error) {
 
 // complete checks the settings and fills in what was left out.
 func (s *settings) complete() error {
-	rounds, duration := defaultRounds, defaultTime
+	rounds, duration, idle := defaultRounds, defaultTime, defaultIdle
 	switch {
 	case s.quick && s.long:
 		return errors.New("-quick and -long exclude each other")
 	case s.quick:
-		rounds, duration = quickRounds, quickTime
+		rounds, duration, idle = quickRounds, quickTime, quickIdle
 	case s.long:
 		rounds, duration = longRounds, longTime
 	}
 	if s.Rounds == 0 {
 		s.Rounds = rounds
+	}
+	if s.Idle == 0 {
+		s.Idle = idle
 	}
 	if s.duration == 0 {
 		s.duration = duration
@@ -175,7 +180,7 @@ func (s *settings) measure(ctx context.Context, complaints *os.File) (*report.Re
 	if err != nil {
 		return nil, err
 	}
-	steps, slice := measure.Plan(selected, s.Rounds, s.duration)
+	steps, slice := measure.Plan(selected, s.Options, s.duration)
 	s.Slice, s.FloorCode = slice, floorCode
 	s.Log = func(string, ...any) {}
 	if s.verbose {

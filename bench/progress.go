@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/cwriter"
@@ -18,7 +19,7 @@ type progress struct {
 	out     io.Writer
 	total   int
 	done    int
-	doing   string
+	doing   atomic.Value // A string; the bar is drawn by a goroutine of mpb.
 	bars    *mpb.Progress
 	bar     *mpb.Bar
 	refresh chan any
@@ -26,6 +27,7 @@ type progress struct {
 
 func newProgress(out *os.File, total int, lines bool) *progress {
 	p := &progress{out: out, total: total}
+	p.doing.Store("")
 	if lines || !cwriter.IsTerminal(int(out.Fd())) {
 		return p
 	}
@@ -36,14 +38,14 @@ func newProgress(out *os.File, total int, lines bool) *progress {
 		mpb.AppendDecorators(
 			decor.Percentage(decor.WC{W: 5}),
 			decor.Elapsed(decor.ET_STYLE_MMSS, decor.WC{W: 7}),
-			decor.Any(func(decor.Statistics) string { return "  " + p.doing }),
+			decor.Any(func(decor.Statistics) string { return fmt.Sprint("  ", p.doing.Load()) }),
 		))
 	return p
 }
 
 // Doing names the step that begins.
 func (p *progress) Doing(what string) {
-	p.doing = what
+	p.doing.Store(what)
 	if p.bars == nil {
 		fmt.Fprintf(p.out, "[%d/%d] %s\n", p.done, p.total, what)
 		return
@@ -59,16 +61,17 @@ func (p *progress) Done() {
 	}
 }
 
-// end takes the bar off the terminal.
+// end draws the bar for the last time.
 func (p *progress) end() {
 	if p.bars == nil {
 		return
 	}
-	p.doing = "done"
+	p.doing.Store("done")
 	if p.done < p.total {
-		p.doing = "incomplete"
+		p.doing.Store("incomplete")
 		p.bar.Abort(false)
 	}
+	p.refresh <- nil
 	p.bars.Wait()
 	p.bars = nil
 }

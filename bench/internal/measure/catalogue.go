@@ -23,10 +23,13 @@ type Workload struct {
 	metrics []string
 	pairs   []report.Pair
 	bars    []report.Bar
-	servers bool    // Whether it needs what host.Supported says.
-	slices  float64 // Slices in a round, to plan by.
+	servers bool // Whether it needs what host.Supported says.
+	rounds  int  // At most; 0: no limit.
+
+	// What a round takes, to plan by: slices, something fixed, something per idle connection.
+	slices  float64
 	extra   time.Duration
-	rounds  int // At most; 0: no limit.
+	perIdle time.Duration
 	run     func(*Lab, context.Context, *report.Workload) error
 }
 
@@ -86,7 +89,8 @@ var Catalogue = []Workload{{
 		{Metric: report.Memory, A: "raw lion", Limit: 512},
 	},
 	servers: true,
-	extra:   2 * time.Second,
+	extra:   time.Second,
+	perIdle: 4 * 50 * time.Microsecond,
 	rounds:  idleRounds,
 	run:     (*Lab).runIdle,
 }, {
@@ -154,14 +158,14 @@ const (
 
 // Plan returns how many steps the workloads take and how long a slice may be for the
 // measurements to take about as long as wanted.
-func Plan(selected []Workload, rounds int, wanted time.Duration) (steps int, slice time.Duration) {
+func Plan(selected []Workload, o Options, wanted time.Duration) (steps int, slice time.Duration) {
 	var slices float64
 	var fixed time.Duration
 	for _, w := range selected {
-		n := w.limit(rounds)
+		n := w.limit(o.Rounds)
 		steps += n
 		slices += float64(n) * w.slices
-		fixed += time.Duration(n) * w.extra
+		fixed += time.Duration(n) * (w.extra + time.Duration(o.Idle)*w.perIdle)
 	}
 	if slices == 0 {
 		return steps, shortestSlice

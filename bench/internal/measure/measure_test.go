@@ -172,21 +172,23 @@ func TestSelect(t *testing.T) {
 
 func TestPlan(t *testing.T) {
 	for _, c := range []struct {
-		rounds int
-		wanted time.Duration
-	}{{6, 15 * time.Second}, {9, time.Minute}, {25, 10 * time.Minute}} {
-		steps, slice := Plan(Catalogue, c.rounds, c.wanted)
+		rounds, idle int
+		wanted       time.Duration
+	}{{6, 2000, 20 * time.Second}, {9, 10_000, time.Minute}, {25, 10_000, 10 * time.Minute}} {
+		steps, slice := Plan(Catalogue, Options{Rounds: c.rounds, Idle: c.idle}, c.wanted)
 		var planned time.Duration
 		for _, w := range Catalogue {
-			n := w.limit(c.rounds)
-			planned += time.Duration(n)*w.extra + time.Duration(float64(n)*w.slices*float64(slice))
+			n := time.Duration(w.limit(c.rounds))
+			planned += n * (w.extra + time.Duration(c.idle)*w.perIdle)
+			planned += n * time.Duration(w.slices*float64(slice))
 		}
 		off := float64(planned-c.wanted) / float64(c.wanted)
-		if slice > shortestSlice && slice < longestSlice && (off < -0.05 || off > 0.05) {
+		if off < -0.05 || off > 0.05 {
 			t.Errorf("%v planned for %v in %d steps", planned, c.wanted, steps)
 		}
 	}
-	if steps, slice := Plan(Catalogue, 1, 0); slice != shortestSlice || steps != len(Catalogue) {
+	steps, slice := Plan(Catalogue, Options{Rounds: 1}, 0)
+	if slice != shortestSlice || steps != len(Catalogue) {
 		t.Errorf("no time: %d steps with slices of %v", steps, slice)
 	}
 }

@@ -3,9 +3,12 @@ package measure
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 
+	"github.com/lion-go/lion/bench/internal/host"
 	"github.com/lion-go/lion/bench/internal/report"
 )
 
@@ -50,7 +53,7 @@ func (l *Lab) runBenchmark(ctx context.Context, program, name string) (float64, 
 		"-test.run=^$", "-test.bench=^Benchmark" + name + "$",
 		"-test.benchtime=" + (l.Slice / 2).String(), "-test.cpu=1",
 	}
-	out, err := command(ctx, "", program, args...)
+	out, err := l.runPinned(ctx, program, args)
 	if err != nil {
 		return 0, err
 	}
@@ -59,4 +62,24 @@ func (l *Lab) runBenchmark(ctx context.Context, program, name string) (float64, 
 		return 0, fmt.Errorf("%s has no benchmark %s: %q", program, name, out)
 	}
 	return strconv.ParseFloat(match[1], 64)
+}
+
+// runPinned runs a program on the servers' CPU and returns its output.
+func (l *Lab) runPinned(ctx context.Context, program string, args []string) (string, error) {
+	var out strings.Builder
+	child, err := host.Start(host.Spec{Path: program, Args: args, CPUs: l.server},
+		func(cmd *exec.Cmd) error { cmd.Stdout = &out; return nil })
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-child.Exited():
+	case <-ctx.Done():
+		child.Kill()
+		return "", context.Cause(ctx)
+	}
+	if err := child.Failure(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s%s", program, err, child.Said(), out.String())
+	}
+	return out.String(), nil
 }
