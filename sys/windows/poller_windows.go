@@ -137,6 +137,9 @@ var alive sync.Map // of *Poller
 
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) {
+	if err := startWinsock(); err != nil {
+		return nil, err
+	}
 	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
 	if err != nil {
 		return nil, err

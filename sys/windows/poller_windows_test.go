@@ -165,7 +165,6 @@ func TestOnlySocketsCanBeArmed(t *testing.T) {
 	p := newPoller(t)
 	event := must(windows.CreateEvent(nil, 0, 0, nil))(t)
 	defer windows.CloseHandle(event)
-	ok(t, startWinsock())
 	if err := p.Arm(FD(event), 1, Readable|Once); !errors.Is(err, errors.ErrUnsupported) {
 		t.Error("arming an event object:", err)
 	}

@@ -76,6 +76,15 @@ func TestCloseAndWake(t *testing.T) {
 		t.Error("arm on a closed poller:", err)
 	}
 	p.Forget(b)
+
+	// The number of a closed port may belong to another one by now.
+	other := newPoller(t)
+	p.port = other.port
+	p.wake.posted.Store(false)
+	p.Wake()
+	if n := must(dequeuePackets(other.port, other.packets[:], 0))(t); n != 0 {
+		t.Error("a wake-up after Close reached another port")
+	}
 }
 
 // handles counts the open handles of this process.

@@ -42,8 +42,8 @@ const (
 	sioUDPNetReset  = 0x9800000f // SIO_UDP_NETRESET, mswsock.h
 )
 
-// startWinsock makes Winsock usable in this process, once. Everything that
-// needs a socket needs a call of Socket or somebody else's start before.
+// startWinsock makes Winsock usable in this process, once. Sockets and pollers
+// begin with it; everything else needs one of them, or somebody else's socket.
 var startWinsock = sync.OnceValue(func() error {
 	var data windows.WSAData
 	return windows.WSAStartup(0x0202, &data) // version 2.2
