@@ -32,6 +32,7 @@ func WaitAllTasksBlocked(t *Task, cushion time.Duration) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	t.loop.cancelPoints++
 	i := &idler{task: t, cushion: cushion}
 	t.loop.idlers = append(t.loop.idlers, i)
 	return t.park("all tasks blocked", i)

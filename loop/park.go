@@ -46,12 +46,14 @@ func Park(t *Task, label string, a Aborter) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	t.loop.cancelPoints++
 	return t.park(label, a)
 }
 
 func (t *Task) park(label string, a Aborter) error {
 	t.label, t.aborter, t.parked, t.refused = label, a, true, false
 	t.loop.parkedTasks++
+	t.loop.schedulePoints++
 	if cause := t.pending(); cause != nil {
 		t.loop.abort(t, cause)
 	}

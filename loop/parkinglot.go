@@ -46,6 +46,7 @@ func (p *ParkingLot) ParkFor(t *Task, label string, detail Detailer) error {
 	if err := p.broken(); err != nil {
 		return err
 	}
+	t.loop.cancelPoints++
 	if cause := t.pending(); cause != nil {
 		return t.deliver()
 	}
