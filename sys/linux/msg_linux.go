@@ -171,20 +171,39 @@ func newOutcome(n uintptr, e Errno, namelen uint32, controllen int, flags int32)
 	return outcome{n: n, namelen: namelen, controllen: controllen, flags: flags}
 }
 
+// A control message is a header of its length, level and type, then data; the
+// next one begins at a multiple of a word (cmsg(3)). The caller's room need not
+// be aligned, so the fields are read as bytes.
+const (
+	word       = unix.SizeofPtr
+	cmsgHeader = word + 8
+)
+
 // closeRights closes all descriptors in control data (SCM_RIGHTS in unix(7))
 // and overwrites them with -1, so that nobody takes a reused number for one.
 func closeRights(control []byte) {
-	for len(control) > 0 {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
-		if err != nil {
+	for len(control) >= cmsgHeader {
+		size := cmsgLen(control)
+		if size < cmsgHeader || size > uint64(len(control)) {
 			return
 		}
-		if h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_RIGHTS {
-			for ; len(data) >= 4; data = data[4:] {
+		level := binary.NativeEndian.Uint32(control[word:])
+		typ := binary.NativeEndian.Uint32(control[word+4:])
+		if level == unix.SOL_SOCKET && typ == unix.SCM_RIGHTS {
+			for data := control[cmsgHeader:size]; len(data) >= 4; data = data[4:] {
 				unix.Close(int(int32(binary.NativeEndian.Uint32(data))))
 				binary.NativeEndian.PutUint32(data, ^uint32(0))
 			}
 		}
-		control = rest
+		next := (size + word - 1) &^ (word - 1)
+		control = control[min(next, uint64(len(control))):]
 	}
+}
+
+// cmsgLen reads a size_t.
+func cmsgLen(control []byte) uint64 {
+	if word == 8 {
+		return binary.NativeEndian.Uint64(control)
+	}
+	return uint64(binary.NativeEndian.Uint32(control))
 }

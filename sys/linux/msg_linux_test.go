@@ -1,0 +1,162 @@
+package linux
+
+import (
+	"encoding/binary"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The structures that RawSyscall hands to the kernel have the sizes of
+// include/linux/socket.h and uio.h: all fields are ints and pointers.
+func TestMsgLayout(t *testing.T) {
+	const word = unsafe.Sizeof(uintptr(0))
+	if got, want := unsafe.Sizeof(unix.Msghdr{}), 7*word; got != want {
+		t.Errorf("struct msghdr has %d bytes, want %d", got, want)
+	}
+	if got, want := unsafe.Sizeof(unix.Iovec{}), 2*word; got != want {
+		t.Errorf("struct iovec has %d bytes, want %d", got, want)
+	}
+	if unix.SizeofCmsghdr != cmsgHeader || unix.CmsgLen(0) != cmsgHeader || unix.CmsgSpace(1) != cmsgHeader+int(word) {
+		t.Errorf("struct cmsghdr has %d bytes, want %d", unix.SizeofCmsghdr, cmsgHeader)
+	}
+	var e unix.EpollEvent
+	if unsafe.Offsetof(e.Pad) != unsafe.Offsetof(e.Fd)+4 || unsafe.Offsetof(e.Pad)+4 != unsafe.Sizeof(e) {
+		t.Errorf("struct epoll_event keeps its 64 bits elsewhere: %d, %d of %d",
+			unsafe.Offsetof(e.Fd), unsafe.Offsetof(e.Pad), unsafe.Sizeof(e))
+	}
+}
+
+// sendRights sends one byte with a number of descriptors.
+func sendRights(t *testing.T, to FD, count int) {
+	t.Helper()
+	r, w, err := Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(r)
+	defer Close(w)
+	rights := unix.UnixRights(slices.Repeat([]int{int(r)}, count)...)
+	if n, err := SendMsg(to, &Msg{Buffers: [][]byte{{1}}, Control: rights}, 0); n != 1 || err != nil {
+		t.Fatalf("sending %d descriptors: %d, %v", count, n, err)
+	}
+}
+
+func openCount(t *testing.T) int {
+	t.Helper()
+	fds, err := OpenFDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds)
+}
+
+// Descriptors that came are the caller's, are not inherited, and no flag is
+// reported that nobody asked for.
+func TestRights(t *testing.T) {
+	a, b := mustPair(t, SOCK_STREAM)
+	sendRights(t, a, 3)
+	m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, unix.CmsgSpace(3*4))}
+	if n, err := RecvMsg(b, &m, 0); n != 1 || err != nil || m.Flags != 0 {
+		t.Fatalf("received %d, %v, flags %#x", n, err, m.Flags)
+	}
+	parts, err := unix.ParseSocketControlMessage(m.Control)
+	if err != nil || len(parts) != 1 {
+		t.Fatal(len(parts), err)
+	}
+	fds, err := unix.ParseUnixRights(&parts[0])
+	if err != nil || len(fds) != 3 {
+		t.Fatal(fds, err)
+	}
+	for _, fd := range fds {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("descriptor %d: flags %#x, %v", fd, flags, err)
+		}
+		if err := Close(FD(fd)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// If some were lost, none stays open, and no number is left to be misused.
+func TestRightsTruncated(t *testing.T) {
+	for _, c := range []struct{ sent, room int }{
+		{3, unix.CmsgSpace(4)}, {253, unix.CmsgSpace(100 * 4)}, {2, unix.CmsgLen(4)}, {1, 0}, {2, 4},
+		{2, unix.CmsgLen(0)}, {4, unix.CmsgLen(3*4) - 1},
+	} {
+		a, b := mustPair(t, SOCK_STREAM)
+		before := openCount(t)
+		sendRights(t, a, c.sent)
+		m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, c.room)}
+		n, err := RecvMsg(b, &m, 0)
+		if n != 1 || err != nil || m.Flags&MSG_CTRUNC == 0 {
+			t.Errorf("%+v: received %d, %v, flags %#x", c, n, err, m.Flags)
+		}
+		if now := openCount(t); now != before {
+			t.Errorf("%+v: %d descriptors were left open", c, now-before)
+		}
+		for rest := m.Control; len(rest) > unix.CmsgLen(3); rest = rest[4:] {
+			if at := unix.CmsgLen(0); int32(binary.NativeEndian.Uint32(rest[at:])) != -1 {
+				t.Errorf("%+v: % x is left", c, m.Control)
+				break
+			}
+		}
+	}
+}
+
+// Malformed control data does not close anything that is not named in it.
+func FuzzCloseRights(f *testing.F) {
+	f.Add(unix.UnixRights(-1, -1))
+	f.Add([]byte{1, 2, 3})
+	f.Add(make([]byte, 64))
+	f.Add(append(unix.UnixRights(-1, -1, -1), unix.UnixRights(-1)...))
+	f.Add(append([]byte{40}, make([]byte, 47)...))
+	f.Fuzz(func(t *testing.T, control []byte) {
+		// Replace whatever looks like a descriptor, lest the test closes its own.
+		for i := unix.CmsgLen(0); i+4 <= len(control); i += 4 {
+			control[i+3] |= 0x80
+		}
+		before := len(control)
+		closeRights(control)
+		if len(control) != before {
+			t.Error("the length changed")
+		}
+	})
+}
+
+// Messages, names and buffers on the stack stay there.
+func TestMsgStaysOnStack(t *testing.T) {
+	fd := mustSocket(t, AF_UNIX, SOCK_DGRAM)
+	var name Sockaddr
+	if err := name.SetUnix("@" + t.Name() + t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Bind(fd, &name); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for _, count := range []int{1, fewBuffers, fewBuffers + 1, 100} {
+		n := testing.AllocsPerRun(100, func() {
+			var data [100]byte
+			var buffers [100][]byte
+			for i := range count {
+				buffers[i] = data[i : i+1]
+			}
+			m := Msg{Buffers: buffers[:count], Name: name}
+			if n, err := SendMsg(fd, &m, 0); n != count || err != nil {
+				failed++
+			}
+			var control [64]byte
+			m = Msg{Buffers: buffers[:count], WantName: true, Control: control[:]}
+			if n, err := RecvMsg(fd, &m, 0); n != count || err != nil || m.Name != name {
+				failed++
+			}
+		})
+		if n != 0 || failed != 0 {
+			t.Errorf("%d buffers: %v allocations, %d failures", count, n, failed)
+		}
+	}
+}
