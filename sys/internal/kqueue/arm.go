@@ -128,7 +128,6 @@ func (p *Poller) change(fd seam.FD, ch Kevent) error {
 	}
 	ch.Ident = uint64(fd)
 	p.changes = append(p.changes, ch)
-	p.slots[fd].epoch = p.epoch
 	return nil
 }
 
@@ -138,10 +137,8 @@ func (p *Poller) Forget(fd seam.FD) {
 	if fd < 0 || int(fd) >= len(p.slots) {
 		return
 	}
+	p.withdraw(fd)
 	s := &p.slots[fd]
-	if s.epoch == p.epoch {
-		p.withdraw(fd)
-	}
 	if s.serial == 0 {
 		return
 	}
@@ -152,7 +149,7 @@ func (p *Poller) Forget(fd seam.FD) {
 	p.stats.Registered--
 }
 
-// withdraw takes the changes of fd off the list.
+// withdraw takes the changes of fd off the list, which is mostly short.
 func (p *Poller) withdraw(fd seam.FD) {
 	kept := p.changes[:0]
 	for _, ch := range p.changes {
@@ -161,7 +158,6 @@ func (p *Poller) withdraw(fd seam.FD) {
 		}
 	}
 	p.changes = kept
-	p.slots[fd].epoch = 0
 }
 
 // failure answers, once, why the kernel refused a registration for something

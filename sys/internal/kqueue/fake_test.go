@@ -13,6 +13,7 @@ import (
 type answer struct {
 	events []kqueue.Kevent
 	err    error
+	during func() // runs while the call waits
 }
 
 // call is what a fake kernel was asked.
@@ -41,6 +42,9 @@ func (f *fake) Kevent(changes, events []kqueue.Kevent, timeout time.Duration) (i
 	}
 	a := f.script[0]
 	f.script = f.script[1:]
+	if a.during != nil {
+		a.during()
+	}
 	return copy(events, a.events), a.err
 }
 

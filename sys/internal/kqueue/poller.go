@@ -128,7 +128,6 @@ const (
 type slot struct {
 	key    uint64
 	serial uint64 // udata of the knotes; 0: nobody is registered
-	epoch  uint64 // == Poller.epoch: the change list has entries of this slot
 	ready  int32  // one more than the index of its report; 0: none
 	knotes knotes // kept after Forget: what the kernel may still have
 	failed [3]uint16
@@ -150,7 +149,6 @@ type Poller struct {
 	next    int      // first report not handed out
 	harvest [maxHarvest]Kevent
 	serial  uint64
-	epoch   uint64
 	stats   seam.PollerStatistics
 	wakes   atomic.Uint64
 
@@ -170,7 +168,6 @@ func NewPoller(kernel Kernel) (*Poller, error) {
 		kernel:  kernel,
 		changes: make([]Kevent, 0, maxChanges),
 		reports: make([]report, 0, maxHarvest),
-		epoch:   1, // No slot has entries yet.
 	}
 	wake := [1]Kevent{{Filter: FilterUser, Flags: FlagAdd | FlagEnable | FlagClear}}
 	n, err := kernel.Kevent(wake[:], p.harvest[:1], 0)

@@ -211,7 +211,9 @@ func TestEventsOfEarlierRegistrationsAreDropped(t *testing.T) {
 	// Another key for the same number: the old serial means nobody.
 	arm(t, p, 5, 51, seam.Readable)
 	arm(t, p, 5, 52, seam.Readable)
-	f.script = []answer{{events: []kqueue.Kevent{event(read(5, 2), 1), event(read(5, 3), 1)}}}
+	f.script = []answer{{events: []kqueue.Kevent{event(read(5, 2), 1)}},
+		{events: []kqueue.Kevent{event(read(5, 3), 1)}}}
+	wantEvents(t, wait(t, p, 0), ready{})
 	wantEvents(t, wait(t, p, 0), ready{52: seam.Readable})
 }
 
@@ -370,6 +372,42 @@ func TestEarlyWakeBeforeWait(t *testing.T) {
 	if s := p.Statistics(); s.Wakes != 2 || s.Parks != 0 {
 		t.Errorf("statistics %+v", s)
 	}
+}
+
+func TestWakeDuringWait(t *testing.T) {
+	p, f := newFake(t, answer{events: []kqueue.Kevent{{Filter: kqueue.FilterUser}}})
+	f.script[0].during = func() {
+		p.Wake()
+		p.Wake()
+	}
+	wantEvents(t, wait(t, p, -1), ready{})
+	if len(f.calls) != 1 || f.triggers != 1 {
+		t.Errorf("%d calls and %d triggers, want one each", len(f.calls), f.triggers)
+	}
+	f.script = []answer{{events: []kqueue.Kevent{event(read(5, 1), 1)}}}
+	arm(t, p, 5, 50, seam.Readable)
+	wantEvents(t, wait(t, p, -1), ready{50: seam.Readable}) // The wake-ups are used up.
+}
+
+func TestStaleEventsAsManyAsAHarvest(t *testing.T) {
+	p, f := newFake(t)
+	var stale answer
+	for fd := range uint64(256) {
+		stale.events = append(stale.events, event(read(fd, fd+1), 1))
+		arm(t, p, seam.FD(fd), fd, seam.Readable)
+	}
+	wait(t, p, 0)
+	for fd := range seam.FD(256) {
+		p.Forget(fd)
+	}
+	f.script = []answer{stale}
+	wantEvents(t, wait(t, p, 0), ready{})
+	arm(t, p, 500, 500, seam.Readable) // finds the list full
+	if c := f.calls[len(f.calls)-1]; len(c.changes) != 256 || c.room < 256 {
+		t.Errorf("%d changes, room for %d", len(c.changes), c.room)
+	}
+	wait(t, p, 0)
+	wantChanges(t, f.last(), []kqueue.Kevent{read(500, 257)})
 }
 
 func TestStaleTriggerDoesNotEndAWait(t *testing.T) {

@@ -81,7 +81,6 @@ func (p *Poller) collect(d time.Duration) (refused bool, err error) {
 	if len(p.changes) > 0 {
 		p.stats.Controls += uint64(len(p.changes))
 		p.changes = p.changes[:0]
-		p.epoch++
 	}
 	for i := range p.harvest[:n] {
 		ev := &p.harvest[i]
@@ -138,13 +137,13 @@ func (p *Poller) current(ev *Kevent) *slot {
 
 // stale handles an event of a registration that was dropped while its
 // descriptor stayed open: the knote goes. One-shot knotes have gone already.
-// If there is no room now, the next such event will find some.
+// There is room: the list was submitted by the call that brought the event, and
+// is as long as a harvest.
 func (p *Poller) stale(ev *Kevent) {
-	if ev.Flags&FlagOneshot != 0 || ev.Ident >= uint64(len(p.slots)) || len(p.changes) == maxChanges {
+	if ev.Flags&FlagOneshot != 0 {
 		return
 	}
 	p.changes = append(p.changes, Kevent{Ident: ev.Ident, Filter: ev.Filter, Flags: FlagDelete})
-	p.slots[ev.Ident].epoch = p.epoch
 }
 
 // report adds to what is to be handed out for a slot. One report for each slot
