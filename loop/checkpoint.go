@@ -190,4 +190,4 @@ func (t *Task) sleep(at int64) error {
 type sleeper Task
 
 // Abort agrees: the timer is stopped by the wake-up.
-func (s *sleeper) Abort(*Task, error) bool { return true }
+func (s *sleeper) Abort(Wait) bool { return true }

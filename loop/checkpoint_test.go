@@ -115,7 +115,7 @@ type primitive struct {
 
 // primitives are those that a cancellation ends before they begin.
 func primitives(lot *loop.ParkingLot, ready sys.FD) []primitive {
-	agree := loop.AbortFunc(func(*loop.Task, error) bool { return true })
+	agree := loop.AbortFunc(func(loop.Wait) bool { return true })
 	soon := func(task *loop.Task, fn func()) { task.Loop().CallSoon(fn) }
 	return []primitive{
 		{"Checkpoint", loop.Checkpoint},
@@ -225,7 +225,7 @@ func TestS034PrimitiveMatrixCancelledWaiting(t *testing.T) {
 		{"SleepForever", loop.SleepForever},
 		{"Sleep", func(t *loop.Task) error { return loop.Sleep(t, time.Hour) }},
 		{"Park", func(t *loop.Task) error {
-			return loop.Park(t, "test", loop.AbortFunc(func(*loop.Task, error) bool { return true }))
+			return loop.Park(t, "test", loop.AbortFunc(func(loop.Wait) bool { return true }))
 		}},
 		{"ParkingLot.Park", func(t *loop.Task) error { return lot.Park(t, "test") }},
 		{"WaitReadableFD", func(t *loop.Task) error { return loop.WaitReadableFD(t, a) }},
@@ -267,8 +267,8 @@ func TestS035SyncFunctionsNeverCheckpoint(t *testing.T) {
 				scope.ClearDeadline()
 				lot.UnparkOne()
 				want(t, "a second wake-up", parked.Unpark(nil), loop.ErrNotParked)
-				local.Set(task, 1)
-				_ = local.Get(task)
+				task.SetLocals(local.With(task.Locals(), 1))
+				_ = local.From(task.Locals())
 				n.Spawn(nothing)
 				l.SpawnSystem(nothing)
 				l.CallSoon(func() {})

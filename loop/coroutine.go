@@ -64,7 +64,7 @@ func (c *coroutine) execute() {
 		}
 		e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
 		e.Goexit = e.Value == nil
-		t.finish(joinGoexit(e, t))
+		t.finish(t.joinGoexit(e))
 		if e.Goexit {
 			c.poisoned = true
 			c.yield(struct{}{})
@@ -77,7 +77,7 @@ func (c *coroutine) execute() {
 
 // joinGoexit adds the errors of nurseries that a Goexit unwound: they cannot
 // be returned by a body that no longer returns.
-func joinGoexit(e *PanicError, t *Task) error {
+func (t *Task) joinGoexit(e *PanicError) error {
 	if t.rare == nil || len(t.rare.unwound) == 0 {
 		return e
 	}

@@ -143,9 +143,13 @@ func (d *Descriptor) leave(t *Task) {
 	}
 }
 
-// Abort takes a task that waits off its place. It is for the loop.
-func (d *Descriptor) Abort(t *Task, _ error) bool {
-	d.leave(t)
+// descriptorWait is a wait for a descriptor.
+type descriptorWait Descriptor
+
+// Abort takes the task off its place.
+func (w *descriptorWait) Abort(aborted Wait) bool {
+	d := (*Descriptor)(w)
+	d.leave(aborted.Task)
 	if d.foreign && d.reader == nil && d.writer == nil && d.priority == nil {
 		d.Forget()
 	}
@@ -164,13 +168,13 @@ func WaitReadable(t *Task, d *Descriptor) error {
 	return d.wait(t, sys.Readable, &d.reader, &d.loop.readers, "readable")
 }
 
-// WaitWritable is WaitReadable for the other direction.
+// WaitWritable is WaitReadable for the other direction, and a checkpoint.
 func WaitWritable(t *Task, d *Descriptor) error {
 	return d.wait(t, sys.Writable, &d.writer, &d.loop.writers, "writable")
 }
 
 // WaitPriority is WaitReadable for out-of-band data and other exceptional
-// conditions.
+// conditions, and a checkpoint.
 func WaitPriority(t *Task, d *Descriptor) error {
 	var uncounted int
 	return d.wait(t, sys.Priority, &d.priority, &uncounted, "priority")
@@ -197,7 +201,7 @@ func (d *Descriptor) wait(
 	}
 	*place = t
 	*count++
-	return t.park(label, d)
+	return t.park(label, (*descriptorWait)(d))
 }
 
 func (d *Descriptor) mode(want sys.Interest) sys.Interest {

@@ -21,7 +21,7 @@ type entryQueue struct {
 	spare  []call
 	keys   map[any]struct{} // of idempotent calls that have not started
 	limit  int
-	state  entryState
+	closed bool
 	length atomic.Int64
 	room   chan struct{} // closed when a full queue has been emptied
 }
@@ -31,21 +31,12 @@ type call struct {
 	key any
 }
 
-type entryState uint8
-
-const (
-	entryUnopened entryState = iota
-	entryOpen
-	entryClosed
-)
-
-func (q *entryQueue) open()         { q.mu.Lock(); q.state = entryOpen; q.mu.Unlock() }
 func (q *entryQueue) waiting() bool { return q.length.Load() > 0 }
 
 func (q *entryQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.state = entryClosed
+	q.closed = true
 	q.makeRoom()
 }
 
@@ -61,7 +52,7 @@ func (q *entryQueue) makeRoom() {
 func (q *entryQueue) put(c call) (room <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.state == entryClosed {
+	if q.closed {
 		return nil, ErrLoopClosed
 	}
 	if c.key != nil {

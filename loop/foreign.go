@@ -25,7 +25,7 @@ func WaitReadableFD(t *Task, fd sys.FD) error {
 	return d.settle(WaitReadable(t, d))
 }
 
-// WaitWritableFD is WaitReadableFD for the other direction.
+// WaitWritableFD is WaitReadableFD for the other direction, and a checkpoint.
 func WaitWritableFD(t *Task, fd sys.FD) error {
 	d, err := t.loop.adopt(t, fd)
 	if err != nil {

@@ -9,8 +9,8 @@ type idler struct {
 }
 
 // Abort leaves the list. It is for the loop.
-func (i *idler) Abort(t *Task, _ error) bool {
-	l := t.loop
+func (i *idler) Abort(w Wait) bool {
+	l := w.Task.loop
 	for k, other := range l.idlers {
 		if other == i {
 			l.idlers = append(l.idlers[:k], l.idlers[k+1:]...)

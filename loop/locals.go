@@ -4,13 +4,22 @@ package loop
 // with the values that its spawner had at the spawn; what it sets afterwards
 // is seen by itself and by what it spawns, and by nobody else. System tasks
 // start with the defaults.
+//
+//	value := key.From(t.Locals())
+//	t.SetLocals(key.With(t.Locals(), value))
 type Local[T any] struct {
 	name     string
 	fallback T
 }
 
-// localValue is a link of a task's list of values. Lists are never changed,
-// only put in front of, so that a spawn copies a pointer.
+// Locals are the values of a task: immutable, and so cheap to hand on. The
+// zero value holds the defaults.
+type Locals struct {
+	first *localValue
+}
+
+// localValue is a link of a list of values. Lists are never changed, only put
+// in front of, so that a spawn copies a pointer.
 type localValue struct {
 	key   any
 	value any
@@ -30,9 +39,9 @@ func NewLocal[T any](name string, fallback T) *Local[T] {
 // Name returns the name.
 func (k *Local[T]) Name() string { return k.name }
 
-// Get returns the task's value.
-func (k *Local[T]) Get(t *Task) T {
-	for v := t.locals; v != nil; v = v.next {
+// From returns the value of the variable among values.
+func (k *Local[T]) From(values Locals) T {
+	for v := values.first; v != nil; v = v.next {
 		if v.key == any(k) {
 			return v.value.(T)
 		}
@@ -40,16 +49,17 @@ func (k *Local[T]) Get(t *Task) T {
 	return k.fallback
 }
 
-// Set changes the value for this task, and for what it spawns from now on.
-func (k *Local[T]) Set(t *Task, value T) {
-	t.locals = &localValue{key: k, value: value, next: t.locals}
+// With returns values with another value of the variable.
+func (k *Local[T]) With(values Locals, value T) Locals {
+	list := &localValue{key: k, value: value, next: values.first}
 	length := 0
-	for v := t.locals; v != nil; v = v.next {
+	for v := list; v != nil; v = v.next {
 		length++
 	}
 	if length > localsMax {
-		t.locals = t.locals.compact()
+		list = list.compact()
 	}
+	return Locals{list}
 }
 
 // compact copies the list without the values that a newer one hides.
@@ -68,3 +78,10 @@ func (v *localValue) compact() *localValue {
 	}
 	return list
 }
+
+// Locals returns the values of the task's locals.
+func (t *Task) Locals() Locals { return t.locals }
+
+// SetLocals replaces the values of the task's locals, for itself and for what
+// it spawns from now on.
+func (t *Task) SetLocals(values Locals) { t.locals = values }

@@ -53,8 +53,7 @@ type Loop struct {
 	foreign   map[sys.FD]*Descriptor
 	lastPoll  int64 // when, and how many turns ago
 	sincePoll int
-	sincePark int64 // real time, from started on
-	parksSeen uint64
+	lastRest  int64 // when the thread was last given up
 	started   time.Time
 	sleeping  atomic.Bool
 
@@ -222,7 +221,6 @@ func (l *Loop) start() error {
 		return internal("making the poller", err)
 	}
 	l.poller, l.events = poller, make([]sys.Event, eventBatch)
-	l.entry.open()
 	return nil
 }
 

@@ -118,7 +118,7 @@ func (n *Nursery) leave(t *Task, err error) error {
 	}
 	n.waiting = true
 	for n.count > 0 {
-		if err := t.park("nursery", n); err != nil {
+		if err := t.park("nursery", (*nurseryWait)(n)); err != nil {
 			n.noteWoken(err)
 		}
 		if t.loop.broken != nil {
@@ -134,12 +134,15 @@ func (n *Nursery) leave(t *Task, err error) error {
 	return err
 }
 
+// nurseryWait is how an owner waits for its children.
+type nurseryWait Nursery
+
 // Abort refuses cancellations, which the children see for themselves, and
-// accepts an interrupt, which becomes one of the errors. It is for the loop.
-func (n *Nursery) Abort(_ *Task, cause error) bool { return cause == ErrInterrupt }
+// accepts an interrupt, which becomes one of the errors.
+func (n *nurseryWait) Abort(w Wait) bool { return w.Cause == ErrInterrupt }
 
 // WaitDetail describes what the owner waits for.
-func (n *Nursery) WaitDetail() string { return fmt.Sprintf("%d children", n.count) }
+func (n *nurseryWait) WaitDetail() string { return fmt.Sprintf("%d children", n.count) }
 
 func (n *Nursery) noteWoken(err error) {
 	if err == ErrInterrupt {

@@ -17,19 +17,25 @@ import (
 // ErrInterrupt, if an interrupt reaches a wait that refused a cancellation.
 //
 // If it returns true it has removed every source of a wake-up, and Park
-// returns cause. If it returns false the wait goes on, and somebody must wake
-// the task later, if need be with that cause. An Aborter that panics loses its
-// task: Park and every later checkpoint of that task answer ErrInternal.
+// returns the cause. If it returns false the wait goes on, and somebody must
+// wake the task later, if need be with that cause. An Aborter that panics
+// loses its task: Park and every later checkpoint of it answer ErrInternal.
 type Aborter interface {
-	Abort(t *Task, cause error) bool
+	Abort(w Wait) bool
+}
+
+// Wait is a wait that is to be aborted.
+type Wait struct {
+	Task  *Task // who waits
+	Cause error // why: a *CancelledError or ErrInterrupt
 }
 
 // AbortFunc is a function as an Aborter. A method of a value that exists
 // anyway saves the allocation of a closure.
-type AbortFunc func(t *Task, cause error) bool
+type AbortFunc func(w Wait) bool
 
 // Abort calls f.
-func (f AbortFunc) Abort(t *Task, cause error) bool { return f(t, cause) }
+func (f AbortFunc) Abort(w Wait) bool { return f(w) }
 
 // Detailer is implemented by an Aborter that can describe the wait in a dump:
 // a peer, the holder of a lock. It is called only when a dump asks, perhaps
@@ -111,7 +117,7 @@ func callAbort(t *Task, cause error) (agreed bool, err error) {
 			err = &PanicError{Value: v, Stack: debug.Stack(), Task: t.Name()}
 		}
 	}()
-	return t.aborter.Abort(t, cause), nil
+	return t.aborter.Abort(Wait{t, cause}), nil
 }
 
 // pending returns the error that a checkpoint of t has to answer, or nil.

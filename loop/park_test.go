@@ -20,9 +20,9 @@ type aborts struct {
 	cause error
 }
 
-func (a *aborts) Abort(_ *loop.Task, cause error) bool {
+func (a *aborts) Abort(w loop.Wait) bool {
 	a.calls++
-	a.cause = cause
+	a.cause = w.Cause
 	return a.agree
 }
 
@@ -92,8 +92,8 @@ func TestS128AbortRefused(t *testing.T) {
 func TestS129SlowAbort(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		return loop.Scoped(task, func(s *loop.Scope) error {
-			slow := loop.AbortFunc(func(sleeper *loop.Task, cause error) bool {
-				sleeper.Loop().CallSoon(func() { sleeper.Unpark(cause) })
+			slow := loop.AbortFunc(func(w loop.Wait) bool {
+				w.Task.Loop().CallSoon(func() { w.Task.Unpark(w.Cause) })
 				return false
 			})
 			task.Loop().CallSoon(func() { s.Cancel("slowly") })
@@ -112,9 +112,9 @@ func TestS130SlowAbortUnderShield(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		return loop.Scoped(task, func(outer *loop.Scope) error {
 			return loop.Scoped(task, func(inner *loop.Scope) error {
-				slow := loop.AbortFunc(func(sleeper *loop.Task, cause error) bool {
+				slow := loop.AbortFunc(func(w loop.Wait) bool {
 					inner.SetShield(true)
-					sleeper.Loop().CallSoon(func() { sleeper.Unpark(cause) })
+					w.Task.Loop().CallSoon(func() { w.Task.Unpark(w.Cause) })
 					return false
 				})
 				task.Loop().CallSoon(func() { outer.Cancel("slowly") })
@@ -217,7 +217,7 @@ func TestS136BrokenAbort(t *testing.T) {
 	err := looptest.RunErr(t, func(task *loop.Task) error {
 		return loop.Nurse(task, func(n *loop.Nursery) error {
 			n.Spawn(func(t2 *loop.Task) error {
-				return loop.Park(t2, "doomed", loop.AbortFunc(func(*loop.Task, error) bool {
+				return loop.Park(t2, "doomed", loop.AbortFunc(func(loop.Wait) bool {
 					panic("the abort function is broken")
 				}))
 			}, loop.WithTaskName("victim"))
@@ -273,8 +273,8 @@ func TestS138SleepForeverWoken(t *testing.T) {
 func TestS139AbortContext(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		var used error
-		a := loop.AbortFunc(func(sleeper *loop.Task, _ error) bool {
-			used = loop.Checkpoint(sleeper)
+		a := loop.AbortFunc(func(w loop.Wait) bool {
+			used = loop.Checkpoint(w.Task)
 			return true
 		})
 		err := loop.MoveOnAfter(task, time.Second, func(*loop.Scope) error {

@@ -24,26 +24,24 @@ func (p *ParkingLot) Park(t *Task, label string) error {
 type lotAborter ParkingLot
 
 // Abort takes the task out of the lot in which it is now.
-func (p *lotAborter) Abort(t *Task, _ error) bool {
-	t.lot.remove(t)
+func (p *lotAborter) Abort(w Wait) bool {
+	w.Task.lot.remove(w.Task)
 	return true
 }
 
 // detailedWait is a wait in a lot with a description for dumps.
 type detailedWait struct {
-	lotAborter *lotAborter
+	*lotAborter
 	Detailer
 }
 
-// Abort takes the task out of the lot in which it is now.
-func (w *detailedWait) Abort(t *Task, cause error) bool { return w.lotAborter.Abort(t, cause) }
-
-// ParkFor is Park with a description of the wait for dumps, which may be nil.
+// ParkFor is Park with a description of the wait for dumps, which may be nil. It
+// is a checkpoint.
 func (p *ParkingLot) ParkFor(t *Task, label string, detail Detailer) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	if err := p.broken(); err != nil {
+	if err := p.brokenError(); err != nil {
 		return err
 	}
 	t.loop.cancelPoints++
@@ -58,7 +56,7 @@ func (p *ParkingLot) ParkFor(t *Task, label string, detail Detailer) error {
 	return t.park(label, a)
 }
 
-func (p *ParkingLot) broken() error {
+func (p *ParkingLot) brokenError() error {
 	if len(p.brokenBy) == 0 {
 		return nil
 	}
@@ -107,7 +105,7 @@ func (p *ParkingLot) Repark(to *ParkingLot, n int) error {
 	if n < 0 {
 		return misuse("reparking %d tasks", n)
 	}
-	if err := to.broken(); err != nil {
+	if err := to.brokenError(); err != nil {
 		return err
 	}
 	for range min(n, p.length) {
@@ -121,28 +119,28 @@ func (p *ParkingLot) Repark(to *ParkingLot, n int) error {
 // ReparkAll moves all tasks to the end of the lot to; see Repark.
 func (p *ParkingLot) ReparkAll(to *ParkingLot) error { return p.Repark(to, p.length) }
 
-// Break wakes all tasks with an error that matches ErrBroken, which every
-// later Park answers too. by is the task that is to blame, and adds up if the
-// lot is broken again.
-func (p *ParkingLot) Break(by *Task) {
-	p.brokenBy = append(p.brokenBy, by)
-	for p.head != nil {
-		t := p.head
-		p.remove(t)
-		t.loop.wake(t, fmt.Errorf("parking lot, by the end of task %s: %w", by.Name(), ErrBroken))
-	}
-}
-
 // BrokenBy returns the tasks that Break was called for, in order.
 func (p *ParkingLot) BrokenBy() []*Task { return p.brokenBy }
 
-// AddBreaker makes the end of t break the lot, once for each registration
-// that has not been removed. If t has ended already the lot breaks at once,
-// and the answer matches ErrBroken.
-func (p *ParkingLot) AddBreaker(t *Task) error {
+// Break wakes all tasks in the lot with an error that matches ErrBroken, which
+// every later Park answers too. The task is to blame for it, as by its end; if
+// a lot is broken again the blame adds up.
+func (t *Task) Break(p *ParkingLot) {
+	p.brokenBy = append(p.brokenBy, t)
+	for p.head != nil {
+		parked := p.head
+		p.remove(parked)
+		parked.loop.wake(parked, p.brokenError())
+	}
+}
+
+// AddBreak makes the end of the task break the lot, once for each AddBreak
+// that has not been taken back. If the task has ended already the lot breaks
+// at once, and the answer matches ErrBroken.
+func (t *Task) AddBreak(p *ParkingLot) error {
 	if t.done {
-		p.Break(t)
-		return p.broken()
+		t.Break(p)
+		return p.brokenError()
 	}
 	r := t.rarely()
 	if r.breaks == nil {
@@ -152,11 +150,11 @@ func (p *ParkingLot) AddBreaker(t *Task) error {
 	return nil
 }
 
-// RemoveBreaker takes back one AddBreaker. Without one it answers ErrMisuse.
-func (p *ParkingLot) RemoveBreaker(t *Task) error {
+// RemoveBreak takes back one AddBreak. Without one it answers ErrMisuse.
+func (t *Task) RemoveBreak(p *ParkingLot) error {
 	r := t.rare
 	if r == nil || r.breaks[p] == 0 {
-		return misuse("task %s is not registered to break this lot", t.Name())
+		return misuse("task %s is not to break this lot", t.Name())
 	}
 	r.breaks[p]--
 	if r.breaks[p] == 0 {

@@ -157,7 +157,7 @@ func TestS171S172Repark(t *testing.T) {
 func TestS173Break(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		p, err := withParked(task, 2, func(p *parked) error {
-			p.lot.Break(task)
+			task.Break(&p.lot)
 			return nil
 		})
 		if len(p.broken) != 2 {
@@ -166,7 +166,7 @@ func TestS173Break(t *testing.T) {
 		if err := p.lot.Park(task, "test"); !errors.Is(err, loop.ErrBroken) {
 			t.Errorf("parking in a broken lot returned %v", err)
 		}
-		p.lot.Break(task)
+		task.Break(&p.lot)
 		if by := p.lot.BrokenBy(); len(by) != 2 || by[0] != task || by[1] != task {
 			t.Errorf("broken by %v", by)
 		}
@@ -178,7 +178,7 @@ func TestS174BreakerExits(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		p, err := withParked(task, 2, func(p *parked) error {
 			return loop.Nurse(task, func(n *loop.Nursery) error {
-				return n.Spawn(func(t2 *loop.Task) error { return p.lot.AddBreaker(t2) })
+				return n.Spawn(func(t2 *loop.Task) error { return t2.AddBreak(&p.lot) })
 			})
 		})
 		if len(p.broken) != 2 || len(p.lot.BrokenBy()) != 1 {
@@ -195,14 +195,14 @@ func TestS175BreakerRegistration(t *testing.T) {
 		err := loop.Nurse(task, func(n *loop.Nursery) error {
 			return n.Spawn(func(t2 *loop.Task) error {
 				ended = t2
-				lot.AddBreaker(t2)
-				lot.AddBreaker(t2)
+				t2.AddBreak(&lot)
+				t2.AddBreak(&lot)
 				for range 2 {
-					if err := lot.RemoveBreaker(t2); err != nil {
+					if err := t2.RemoveBreak(&lot); err != nil {
 						t.Error(err)
 					}
 				}
-				if err := lot.RemoveBreaker(t2); !errors.Is(err, loop.ErrMisuse) {
+				if err := t2.RemoveBreak(&lot); !errors.Is(err, loop.ErrMisuse) {
 					t.Errorf("the third removal returned %v", err)
 				}
 				return nil
@@ -211,7 +211,7 @@ func TestS175BreakerRegistration(t *testing.T) {
 		if len(lot.BrokenBy()) != 0 {
 			t.Errorf("broken by %v", lot.BrokenBy())
 		}
-		if err := lot.AddBreaker(ended); !errors.Is(err, loop.ErrBroken) {
+		if err := ended.AddBreak(&lot); !errors.Is(err, loop.ErrBroken) {
 			t.Errorf("a breaker that has ended returned %v", err)
 		}
 		return err
@@ -221,7 +221,7 @@ func TestS175BreakerRegistration(t *testing.T) {
 func TestS176BreakSelf(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		p, err := withParked(task, 1, func(p *parked) error {
-			p.lot.Break(p.tasks[0])
+			p.tasks[0].Break(&p.lot)
 			return nil
 		})
 		if len(p.broken) != 1 {

@@ -27,7 +27,7 @@ func (l *Loop) SpawnSystem(fn func(*Task) error, opts ...SpawnOption) error {
 		return fmt.Errorf("spawning a system task: %w", ErrLoopClosed)
 	}
 	t := l.system.spawn(fn)
-	t.locals = nil
+	t.locals = Locals{}
 	for _, opt := range opts {
 		opt(t)
 	}

@@ -34,6 +34,10 @@ const (
 	// then other goroutines get their turn, which otherwise would wait for
 	// the runtime to preempt the loop, 10 ms later.
 	neighbourTime = time.Millisecond
+
+	// restTime is how long a wait for events must have taken to count as a
+	// pause in which others had their turn.
+	restTime = 100 * time.Microsecond
 )
 
 // guardedPasses runs passes until every task has ended. Their failures, which
@@ -93,7 +97,7 @@ func (l *Loop) resume(t *Task) {
 	if c.task.done {
 		l.releaseCoroutine(c)
 	} else if !alive {
-		panic(fmt.Sprintf("the coroutine of %v ended before its task", c.task))
+		panic(fmt.Sprintf("loop: the coroutine of %v ended before its task", c.task))
 	}
 }
 
@@ -184,7 +188,7 @@ func (l *Loop) poll() error {
 // says that it sleeps first and then looks at the queue. So either they see
 // that it sleeps, or it sees the call.
 func (l *Loop) wait(d time.Duration) error {
-	l.yieldThread()
+	began := l.yieldThread()
 	if d > 0 {
 		l.sleeping.Store(true)
 		if l.entry.waiting() {
@@ -202,6 +206,11 @@ func (l *Loop) wait(d time.Duration) error {
 	l.counters.events += uint64(n)
 	l.sincePoll = 0
 	l.lastPoll = l.readClock()
+	if d > 0 {
+		if now := l.realTime(); now-began >= int64(restTime) {
+			l.lastRest = now
+		}
+	}
 	if l.seeded {
 		l.rng.Shuffle(n, func(i, j int) { l.events[i], l.events[j] = l.events[j], l.events[i] })
 	}
@@ -212,19 +221,25 @@ func (l *Loop) wait(d time.Duration) error {
 	return nil
 }
 
-// yieldThread lets other goroutines run if the loop has been busy for long:
-// if it has not slept, and so given up its thread, since the last time.
-func (l *Loop) yieldThread() {
-	now := int64(time.Since(l.started))
-	if parks := l.poller.Statistics().Parks; parks != l.parksSeen {
-		l.parksSeen, l.sincePark = parks, now
-		return
+// yieldThread lets other goroutines run if the loop has not rested for long.
+// It returns the real time.
+func (l *Loop) yieldThread() int64 {
+	now := l.realTime()
+	if now-l.lastRest < int64(neighbourTime) {
+		return now
 	}
-	if now-l.sincePark >= int64(neighbourTime) {
-		runtime.Gosched()
-		l.counters.yields++
-		l.sincePark = int64(time.Since(l.started))
+	runtime.Gosched()
+	l.counters.yields++
+	l.lastRest = l.realTime()
+	return l.lastRest
+}
+
+// realTime is the time since the start, whatever clock the loop has.
+func (l *Loop) realTime() int64 {
+	if l.clock == nil {
+		return l.readClock()
 	}
+	return int64(time.Since(l.started))
 }
 
 // fail ends a loop that can not go on. Everything is cancelled, and what is

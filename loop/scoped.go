@@ -29,7 +29,7 @@ func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
 	return s.settle(fn(s))
 }
 
-// Scoped runs fn in a new scope; see Enter.
+// Scoped runs fn in a new scope; see Enter. It suspends only where fn does.
 func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := NewScope(t.loop, opts...)
 	if err != nil {
@@ -40,7 +40,8 @@ func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 
 // MoveOnAfter runs fn for at most d: then its checkpoints answer Cancelled,
 // which the scope absorbs. The scope's CancelledCaught tells whether that
-// happened. A negative d is refused with ErrMisuse.
+// happened. A negative d is refused with ErrMisuse. It suspends only where fn
+// does.
 func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := limited(t.loop, relativeLimit, int64(d), opts)
 	if err != nil {
@@ -49,7 +50,8 @@ func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeO
 	return Enter(t, s, fn)
 }
 
-// MoveOnAt is MoveOnAfter with an absolute deadline.
+// MoveOnAt is MoveOnAfter with an absolute deadline. It suspends only where fn
+// does.
 func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
 	if err != nil {
@@ -60,7 +62,8 @@ func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOptio
 
 // FailAfter runs fn for at most d, and returns ErrTimeout if its own scope
 // absorbed a Cancelled. An fn that finishes, whatever the clock says by then,
-// has not timed out. A negative d is refused with ErrMisuse.
+// has not timed out. A negative d is refused with ErrMisuse. It suspends only
+// where fn does.
 func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := limited(t.loop, relativeLimit, int64(d), opts)
 	if err != nil {
@@ -69,7 +72,7 @@ func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOpt
 	return failIn(t, s, fn)
 }
 
-// FailAt is FailAfter with an absolute deadline.
+// FailAt is FailAfter with an absolute deadline. It suspends only where fn does.
 func FailAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
 	if err != nil {
@@ -88,7 +91,7 @@ func failIn(t *Task, s *Scope, fn func(*Scope) error) error {
 
 // Shield runs fn hidden from outer cancellation: for clean-up that must get
 // its time. Give it a deadline of its own with MoveOnAfter or an option, or
-// it may hold everything up.
+// it may hold everything up. It suspends only where fn does.
 func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := NewScope(t.loop, opts...)
 	if err != nil {

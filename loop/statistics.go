@@ -33,7 +33,7 @@ type Statistics struct {
 	CancelPoints   uint64 // cancel points passed
 	SchedulePoints uint64 // schedule points passed, whether or not they ended a turn
 
-	Poller sys.PollerStatistics
+	Poller sys.PollerStatistics // of the loop's poller
 }
 
 type counters struct {

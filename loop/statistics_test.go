@@ -165,7 +165,7 @@ func TestS023LocalsAreCollected(t *testing.T) {
 			return n.Spawn(func(task *loop.Task) error {
 				object := new(large)
 				p = weak.Make(object)
-				local.Set(task, object)
+				task.SetLocals(local.With(task.Locals(), object))
 				return nil
 			})
 		})

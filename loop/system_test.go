@@ -11,11 +11,11 @@ import (
 func TestS013SystemTaskRuns(t *testing.T) {
 	local := loop.NewLocal("local", "default")
 	looptest.Run(t, func(main *loop.Task) error {
-		local.Set(main, "of the spawner")
+		main.SetLocals(local.With(main.Locals(), "of the spawner"))
 		var system *loop.Task
 		err := main.Loop().SpawnSystem(func(task *loop.Task) error {
 			system = task
-			if v := local.Get(task); v != "default" {
+			if v := local.From(task.Locals()); v != "default" {
 				t.Errorf("the local of a system task is %q", v)
 			}
 			return loop.SleepForever(task)

@@ -37,7 +37,7 @@ type Task struct {
 	lot     *ParkingLot
 	lotNext *Task
 	lotPrev *Task
-	locals  *localValue
+	locals  Locals
 	buffer  *[]byte
 	rare    *taskRare
 	pc      uintptr // where fn begins: its name, when somebody asks
@@ -228,7 +228,7 @@ func (t *Task) finish(err error) {
 		err = &stray{err: err}
 	}
 	t.done = true
-	t.fn, t.co, t.locals, t.aborter = nil, nil, nil, nil
+	t.fn, t.co, t.aborter, t.locals = nil, nil, nil, Locals{}
 	if t.buffer != nil {
 		l.giveBuffer(t.buffer)
 		t.buffer = nil
@@ -249,7 +249,7 @@ func (r *taskRare) finish(t *Task) {
 	}
 	for lot, n := range r.breaks {
 		for ; n > 0; n-- {
-			lot.Break(t)
+			t.Break(lot)
 		}
 	}
 	r.breaks, r.unwound = nil, nil
