@@ -79,7 +79,7 @@ func run(args []string, out io.Writer, complaints *os.File) int {
 		fmt.Fprintln(complaints, "bench:", err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	r, err := s.measure(ctx, complaints)
 	if err != nil {
