@@ -25,7 +25,8 @@ func wait(t *testing.T, p *sys.Poller, d time.Duration) time.Duration {
 }
 
 // A wait does not end before its time but now and then, so that waiting for a
-// deadline does not turn in circles. Whatever was waited for before.
+// deadline does not turn in circles, and neither does the poller inside.
+// Whatever was waited for before.
 func TestPollerTimer(t *testing.T) {
 	eachPoller(t, func(t *testing.T, p *sys.Poller) {
 		for _, d := range []time.Duration{
@@ -33,6 +34,7 @@ func TestPollerTimer(t *testing.T) {
 			30 * time.Millisecond, 2 * time.Millisecond,
 		} {
 			deadline := time.Now().Add(d)
+			parks := p.Statistics().Parks
 			turns := 0
 			for left := d; left > 0; left = time.Until(deadline) {
 				wait(t, p, left)
@@ -40,6 +42,9 @@ func TestPollerTimer(t *testing.T) {
 			}
 			if turns > 5 {
 				t.Errorf("waiting for %v took %d waits", d, turns)
+			}
+			if parks = p.Statistics().Parks - parks; parks > 10 {
+				t.Errorf("waiting for %v took %d sleeps", d, parks)
 			}
 		}
 	})
