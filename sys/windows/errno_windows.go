@@ -7,6 +7,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// Winsock answers its own numbers from 10000 on, mostly the BSD errors of old
+// with a prefix; the system below answers numbers of its own, and Unix errors
+// that mean nothing here exist only because package syscall invented values for
+// them. So the names below bring the first kind under its Unix names, pick the
+// nearest of the second, and take the third where nothing is near: code that
+// compares with them builds everywhere and never matches by mistake.
+
 // Errno is a Windows or Winsock error code. It matches errors.ErrUnsupported,
 // fs.ErrNotExist and the like as package syscall says.
 type Errno = syscall.Errno

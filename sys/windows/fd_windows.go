@@ -8,6 +8,11 @@ import (
 	"github.com/lion-go/lion/sys/internal/seam"
 )
 
+// A socket is a handle of the kernel, a multiple of four that is reused soon
+// after it was closed, wrapped by Winsock, which keeps state of its own about
+// it. So it must be closed and duplicated by Winsock's functions and not by
+// those for handles. Children inherit only handles that say so; ours never do.
+
 // FD is a SOCKET. Windows has other handles too, but nothing in this package
 // reads or writes them.
 type FD = seam.FD

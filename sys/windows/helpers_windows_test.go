@@ -58,14 +58,6 @@ func bound(t *testing.T, typ int) (FD, *Sockaddr) {
 	return fd, &a
 }
 
-// listening makes a listener.
-func listening(t *testing.T) (FD, *Sockaddr) {
-	t.Helper()
-	fd, a := bound(t, SOCK_STREAM)
-	ok(t, Listen(fd, 128))
-	return fd, a
-}
-
 // next waits for one event for key that has all of want, and returns it.
 // Other events are spurious, which the contract allows.
 func next(t *testing.T, p *Poller, key uint64, want Interest) Interest {

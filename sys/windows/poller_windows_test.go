@@ -244,7 +244,7 @@ func TestAnswers(t *testing.T) {
 func TestTimes(t *testing.T) {
 	p := newPoller(t)
 	ev := make([]Event, 1)
-	for _, d := range []time.Duration{1, time.Millisecond, 1500 * time.Microsecond, 40 * time.Millisecond} {
+	for _, d := range []time.Duration{1, time.Millisecond, 3e6 / 2, 40 * time.Millisecond} {
 		waits, begin := p.Statistics().Waits, time.Now()
 		if n := must(p.Wait(ev, d))(t); n != 0 {
 			t.Fatal(ev)

@@ -7,6 +7,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// The calls for sockets. All of them end at once: the sockets are nonblocking,
+// and being overlapped too does not matter to a call that passes no OVERLAPPED.
+// Winsock differs from Unix in what it calls an error (a datagram that was cut,
+// a receive after a shutdown of one's own), in how much a send takes, and in
+// what a new socket inherits; each difference is undone where it arises.
+
 const (
 	// sendMax is how many bytes one call sends at most. A nonblocking socket
 	// on Windows that is writable takes any amount at once and buffers it in
