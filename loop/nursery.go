@@ -109,7 +109,7 @@ func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
 
 // leave waits for the children and composes the result.
 func (n *Nursery) leave(t *Task, err error) error {
-	if err != nil && n.scope.cause == nil && isCancelled(err) {
+	if err != nil && n.scope.cause == nil && hasCancelled(err) {
 		err = &stray{err: err}
 	}
 	n.note(err, "the body of the nursery")

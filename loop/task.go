@@ -224,7 +224,7 @@ func (t *Task) finish(err error) {
 	if err == nil {
 		err = t.lost()
 	}
-	if err != nil && t.scope.cause == nil && isCancelled(err) {
+	if err != nil && t.scope.cause == nil && hasCancelled(err) {
 		err = &stray{err: err}
 	}
 	t.done = true
@@ -255,8 +255,9 @@ func (r *taskRare) finish(t *Task) {
 	r.breaks, r.unwound = nil, nil
 }
 
-// isCancelled reports whether err is nothing but a Cancelled.
-func isCancelled(err error) bool {
-	rest, caught := absorb(err)
-	return caught && rest == nil
+// hasCancelled reports whether err holds a Cancelled that a scope would
+// absorb.
+func hasCancelled(err error) bool {
+	_, caught := absorb(err)
+	return caught
 }
