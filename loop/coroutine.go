@@ -133,10 +133,13 @@ var (
 // onLoopGoroutine reports whether the caller runs inside a task or a callback
 // of some loop, by a walk over its own stack: about a microsecond, for calls
 // that are rare, and free of data races from whatever goroutine it is made.
+// Skipping frames costs as much as reporting them, so pieces of a deep stack
+// grow.
 func onLoopGoroutine() bool {
-	var pcs [64]uintptr
-	for skip := 2; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
+	var few [64]uintptr
+	pcs := few[:]
+	for skip := 2; ; {
+		n := runtime.Callers(skip, pcs)
 		for _, pc := range pcs[:n] {
 			if f := runtime.FuncForPC(pc - 1); f != nil {
 				if e := f.Entry(); e == coroutineEntry || e == loopEntry {
@@ -147,5 +150,7 @@ func onLoopGoroutine() bool {
 		if n < len(pcs) {
 			return false
 		}
+		skip += n
+		pcs = make([]uintptr, 4*n)
 	}
 }
