@@ -19,18 +19,34 @@ func (p *Poller) Arm(fd seam.FD, key uint64, want seam.Interest) error {
 		p.grow(fd)
 	}
 	s := &p.slots[fd]
-	if s.serial == 0 || s.key != key {
-		if err := p.register(fd, key, want); err != nil {
-			return err
-		}
+	if s.serial != 0 && s.key == key {
+		return p.armAgain(fd, s, want)
 	}
+	err := p.register(fd, key, want)
+	if err == nil {
+		err = p.armAgain(fd, s, want)
+	}
+	if err != nil {
+		p.Forget(fd)
+	}
+	return err
+}
+
+// armAgain is Arm for the present registration.
+func (p *Poller) armAgain(fd seam.FD, s *slot, want seam.Interest) error {
 	if err := s.failure(want); err != nil {
 		return err
 	}
-	if want&seam.Once != 0 {
-		return p.armOnce(fd, s, want)
+	if want&seam.Once == 0 {
+		return p.armOwn(fd, s, want)
 	}
-	return p.armOwn(fd, s, want)
+	if err := p.armOnce(fd, s, want); err != nil {
+		return err
+	}
+	if _, err := p.collect(0); err != nil {
+		return err
+	}
+	return s.failure(want)
 }
 
 func (p *Poller) check(fd seam.FD, want seam.Interest) error {
@@ -87,7 +103,7 @@ func (p *Poller) armOwn(fd seam.FD, s *slot, want seam.Interest) error {
 }
 
 // armOnce adds what is wanted whatever there is: the descriptor may have been
-// closed and made again.
+// closed and made again. Its caller submits the changes.
 func (p *Poller) armOnce(fd seam.FD, s *slot, want seam.Interest) error {
 	if want&(seam.Readable|seam.ErrorQueue) != 0 {
 		if err := p.add(fd, s, FilterRead, onceFlags); err != nil {

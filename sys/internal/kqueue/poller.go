@@ -31,7 +31,9 @@ import (
 // in a list that goes to the kernel anyway (writeFlags).
 //
 // A descriptor that lion did not make may be read, closed and made again
-// behind our back: every wait for it adds one-shot knotes anew.
+// behind our back: every wait for it adds one-shot knotes anew. They go to the
+// kernel at once, since no call was tried before that would have told whether
+// there is such a descriptor.
 //
 // Out-of-band data: EVFILT_EXCEPT is EVFILT_READ under another name, and both
 // report a mark if NOTE_OOB was asked for, as long as the mark is there

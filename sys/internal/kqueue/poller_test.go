@@ -83,25 +83,51 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-func TestOnceIsAddedEveryTime(t *testing.T) {
+func TestOnceIsAddedEveryTimeAndAtOnce(t *testing.T) {
 	p, f := newFake(t)
 	once := read(5, 1)
 	once.Flags, once.Fflags = addOnce, 0
 	except := read(5, 1)
 	except.Filter = kqueue.FilterExcept
-	arm(t, p, 5, 50, seam.Readable|seam.Once)
-	arm(t, p, 5, 50, seam.Writable|seam.Once)
-	arm(t, p, 5, 50, seam.Readable|seam.Once)
-	arm(t, p, 5, 50, seam.Priority|seam.Once)
-	wait(t, p, 0)
-	wantChanges(t, f.last(), []kqueue.Kevent{once, write(5, 1), once, except})
+	for _, c := range []struct {
+		want   seam.Interest
+		change kqueue.Kevent
+	}{
+		{seam.Readable, once}, {seam.Writable, write(5, 1)}, {seam.Readable, once}, {seam.Priority, except},
+	} {
+		arm(t, p, 5, 50, c.want|seam.Once)
+		wantChanges(t, f.last(), []kqueue.Kevent{c.change})
+	}
+}
+
+func TestOnceIsRefusedAtOnce(t *testing.T) {
+	once := read(5, 1)
+	once.Flags, once.Fflags = addOnce, 0
+	p, f := newFake(t, answer{events: []kqueue.Kevent{refusal(once, syscall.EBADF)}})
+	if err := p.Arm(5, 50, seam.Readable|seam.Once); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("Arm: %v, want EBADF", err)
+	}
+	if s := p.Statistics(); s.Registered != 0 {
+		t.Errorf("%d registered after a failure", s.Registered)
+	}
+	wantEvents(t, wait(t, p, 0), ready{})
+
+	// Somebody else waits already: he is told too.
+	arm(t, p, 5, 51, seam.Writable|seam.Once)
+	once.Udata = 2
+	f.script = []answer{{events: []kqueue.Kevent{refusal(once, syscall.EBADF)}}}
+	if err := p.Arm(5, 51, seam.Readable|seam.Once); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("Arm: %v, want EBADF", err)
+	}
+	wantEvents(t, wait(t, p, 0), ready{51: everything})
 }
 
 func TestPlainDataIsNoMark(t *testing.T) {
 	except := read(5, 1)
 	except.Filter = kqueue.FilterExcept
-	p, _ := newFake(t, answer{events: []kqueue.Kevent{event(except, 10)}})
+	p, f := newFake(t)
 	arm(t, p, 5, 50, seam.Priority|seam.Once)
+	f.script = []answer{{events: []kqueue.Kevent{event(except, 10)}}}
 	wantEvents(t, wait(t, p, 0), ready{})
 }
 
@@ -230,24 +256,17 @@ func TestDeletionIsNotSubmittedForAReusedNumber(t *testing.T) {
 }
 
 func TestRefusedRegistration(t *testing.T) {
-	for _, c := range []struct {
-		e     syscall.Errno
-		again error // of the next Arm
-	}{
-		{syscall.EBADF, nil}, // the caller's own call says so
-		{syscall.EINVAL, syscall.EINVAL},
-		{syscall.ENOMEM, syscall.ENOMEM},
-	} {
-		t.Run(c.e.Error(), func(t *testing.T) {
-			p, f := newFake(t, answer{events: []kqueue.Kevent{refusal(read(5, 1), c.e)}})
+	for _, e := range []syscall.Errno{syscall.EBADF, syscall.EINVAL, syscall.ENOMEM} {
+		t.Run(e.Error(), func(t *testing.T) {
+			p, f := newFake(t, answer{events: []kqueue.Kevent{refusal(read(5, 1), e)}})
 			arm(t, p, 5, 50, seam.Readable)
 			arm(t, p, 6, 60, seam.Readable)
 			wantEvents(t, wait(t, p, -1), ready{50: everything})
 			if err := p.Arm(5, 50, seam.Writable); err != nil {
 				t.Errorf("Arm for what was not refused: %v", err)
 			}
-			if err := p.Arm(5, 50, seam.Readable); !errors.Is(err, c.again) {
-				t.Errorf("next Arm: %v, want %v", err, c.again)
+			if err := p.Arm(5, 50, seam.Readable); !errors.Is(err, e) {
+				t.Errorf("next Arm: %v, want %v", err, e)
 			}
 			arm(t, p, 5, 50, seam.Readable)
 			wait(t, p, 0)

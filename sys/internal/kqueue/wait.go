@@ -105,9 +105,7 @@ func (p *Poller) refused(ev *Kevent) {
 		return
 	}
 	s.knotes &^= s.knotesOf(ev)
-	if e := syscall.Errno(ev.Data); e != syscall.EBADF {
-		s.failed[failedIndex(ev.Filter)] = uint16(e) // EBADF is for the call to say.
-	}
+	s.failed[failedIndex(ev.Filter)] = uint16(ev.Data)
 	p.report(s, ev, everything)
 }
 
