@@ -1,0 +1,28 @@
+// Package stream says what a byte stream is: the interface that TCP and unix
+// connections, TLS, pipes and memory streams satisfy, and the small helpers
+// that work on any of them.
+//
+// # The contract
+//
+// Receive returns at least one byte, or 0 and nil at the end: the peer is done
+// sending. The end is not a close: the other direction goes on, and a reply
+// can still be sent. After the end every Receive answers 0 and nil again.
+//
+// SendAll returns when everything has been handed over, or with an error. It
+// has no queue of its own: if the peer does not read, the sender waits. So
+// memory stays bounded, whatever the peer does. If it is cancelled or the
+// stream breaks half-way, the error says how much went: see SendError. The
+// buffer is the caller's again as soon as the call has returned.
+//
+// SendEOF says that nothing more will be sent; it is idempotent, and a later
+// SendAll answers ErrClosed. Close ends both directions at once and never
+// blocks; what was sent before is still delivered by the system. Closing again
+// has no effect. Tasks that wait on a stream that is closed wake with
+// ErrClosed.
+//
+// One task may receive while another one sends. Two in one direction would mix
+// up their bytes: the second gets ErrBusy, and nothing happens to the first.
+//
+// Errors match loop.ErrClosed if this side closed the stream, loop.ErrBroken
+// if anything else broke it, and loop.Cancelled if the scope was cancelled.
+package stream

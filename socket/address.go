@@ -1,0 +1,128 @@
+package socket
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/sys"
+)
+
+// Addr is the address of a socket: an IP address and port, or the name of a
+// unix socket. It is a value, comparable with ==, and allocates nothing except
+// for names and zones. The zero Addr is no address.
+type Addr struct {
+	ap   netip.AddrPort
+	name string
+	kind addrKind
+}
+
+type addrKind uint8
+
+const (
+	addrNone addrKind = iota
+	addrInet
+	addrUnix
+)
+
+// InetAddr is ap as an Addr.
+func InetAddr(ap netip.AddrPort) Addr { return Addr{ap: ap, kind: addrInet} }
+
+// UnixAddr is the address of the unix socket called name: a path, or "@name"
+// for an abstract name on Linux. Limits are those of sys.Sockaddr.SetUnix.
+func UnixAddr(name string) Addr { return Addr{name: name, kind: addrUnix} }
+
+// ParseAddr reads a literal address: "127.0.0.1:80", "[::1%lo]:80", or
+// "unix:" and a name. Names of hosts and services are refused: package
+// resolver finds their addresses.
+func ParseAddr(text string) (Addr, error) {
+	if name, ok := strings.CutPrefix(text, "unix:"); ok {
+		return UnixAddr(name), nil
+	}
+	ap, err := parseAddrPort(text)
+	if err != nil {
+		return Addr{}, err
+	}
+	return InetAddr(ap), nil
+}
+
+func parseAddrPort(text string) (netip.AddrPort, error) {
+	ap, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return ap, fmt.Errorf("%w: address %q: want a literal like 127.0.0.1:80 or [::1]:80; "+
+			"names are for package resolver", loop.ErrMisuse, text)
+	}
+	return ap, nil
+}
+
+// AddrFrom is the address in sa, which the system filled in.
+func AddrFrom(sa *sys.Sockaddr) Addr {
+	switch sa.Family() {
+	case sys.AF_INET, sys.AF_INET6:
+		return InetAddr(sa.AddrPort())
+	case sys.AF_UNIX:
+		return UnixAddr(sa.Unix())
+	}
+	return Addr{}
+}
+
+// Sockaddr is the address as the system wants it, for a socket of the given
+// family. An address that does not fit the family is refused.
+func (a Addr) Sockaddr(family int) (sa sys.Sockaddr, err error) {
+	switch {
+	case a.kind == addrInet && (family == sys.AF_INET || family == sys.AF_INET6):
+		err = sa.SetAddrPort(family, a.ap)
+	case a.kind == addrUnix && family == sys.AF_UNIX:
+		err = sa.SetUnix(a.name)
+	case a.kind == addrNone:
+		err = fmt.Errorf("%w: no address", loop.ErrMisuse)
+	default:
+		err = sys.EAFNOSUPPORT
+	}
+	return sa, err
+}
+
+// family is the address family that suits the address.
+func (a Addr) family() int {
+	switch {
+	case a.kind == addrUnix:
+		return sys.AF_UNIX
+	case a.ap.Addr().Is4():
+		return sys.AF_INET
+	}
+	return sys.AF_INET6
+}
+
+// IsValid reports whether there is an address. That of an unnamed unix socket
+// is valid.
+func (a Addr) IsValid() bool { return a.kind != addrNone }
+
+// AddrPort returns the IP address and port, or the zero value for a unix
+// address.
+func (a Addr) AddrPort() netip.AddrPort { return a.ap }
+
+// Unix returns the name of a unix socket, and whether it is one. The name is
+// empty if it has none, as those of clients.
+func (a Addr) Unix() (name string, ok bool) { return a.name, a.kind == addrUnix }
+
+// Unmap returns the address with an IPv4-mapped IPv6 address, as a socket for
+// both families reports it, replaced by the IPv4 address.
+func (a Addr) Unmap() Addr {
+	if a.kind == addrInet && a.ap.Addr().Is4In6() {
+		a.ap = netip.AddrPortFrom(a.ap.Addr().Unmap(), a.ap.Port())
+	}
+	return a
+}
+
+// String returns the address in the form that ParseAddr reads, "unix:" left
+// out; that of an unnamed unix socket is "@".
+func (a Addr) String() string {
+	switch {
+	case a.kind == addrInet:
+		return a.ap.String()
+	case a.kind == addrUnix && a.name == "":
+		return "@"
+	}
+	return a.name
+}

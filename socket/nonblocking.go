@@ -1,0 +1,130 @@
+package socket
+
+import (
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/sys"
+)
+
+// This is the one place in the module where a system call that would have to
+// wait is waited for and tried again. Facts, and hence this code:
+//
+//   - Cancellation is looked at first, so Cancelled says that nothing was
+//     done. After the call has been made the scheduler gets its turn, but a
+//     cancellation is not looked at any more: the bytes are ours already.
+//   - The call is tried before it is waited for. So true errors are seen
+//     without a wait, and edge-triggered readiness is sound: nothing suspends
+//     between WouldBlock, MarkDrained and the wait, so whatever comes later
+//     makes an event, which clears the mark and wakes the waiter.
+//   - While a descriptor is drained the try is left out: it would answer
+//     WouldBlock. The mark may be there without a registration, from a short
+//     read before the first wait; the wait then registers the descriptor, and
+//     registration reports what is there already.
+//   - Between the event that wakes a task and its turn another task may close
+//     the socket, and a third may open one that gets the same number. So it is
+//     asked before each try whether the socket is closed.
+//
+// # The short-read rule
+//
+// A receive that got less than it had room for has, as a rule, emptied the
+// socket; marking it drained saves the call that would answer WouldBlock. The
+// rule holds for a plain recv(2) on a TCP socket, as long as the descriptor has
+// shown nothing unusual. Why not otherwise:
+//
+//   - Data and FIN. The FIN stays behind the data, and no event will come for
+//     it if the one that announced both has been harvested. That event carried
+//     a hang-up, which is unusual.
+//   - Out-of-band data. A receive stops at the mark, and ordinary bytes may
+//     wait behind it. The event that announced it carried a priority
+//     condition, which is unusual. It no longer does if the program took the
+//     urgent byte meanwhile; so the first use of MSG_OOB ends the rule.
+//   - Unix sockets. A receive stops where control data begins to belong to
+//     other bytes.
+//   - Datagrams, and messages in general. Each receive takes one.
+//   - MSG_PEEK takes nothing; the error queue has readiness of its own.
+//
+// Unusual is known only for events that have been harvested, and that is
+// enough. Let H be the last harvest before the short read R. What the socket
+// had at H was reported at H, with everything that is unusual about it, and is
+// seen at R. What came after H, before R or behind it, makes an event at the
+// next harvest, because the registration reports every change; that harvest
+// comes after R, since tasks and harvests take turns, and so clears the mark
+// that R set. If there was no harvest because there is no registration, the
+// registration itself reports all that is there.
+//
+// That is why the mark must be set right after the call, before the scheduler
+// gets its turn: behind it, the mark could hide an event of a harvest that came
+// between the two.
+
+// retry makes a call on s until it has an answer other than WouldBlock, and
+// returns that. want is the direction. It is a checkpoint, and allocates
+// nothing: try does not escape, nor does what it captures.
+func retry[T any](
+	t *loop.Task, s *Socket, want sys.Interest, try func() (T, error),
+) (none T, err error) {
+	if err := loop.CheckpointIfCancelled(t); err != nil {
+		return none, err
+	}
+	for {
+		if s.closed {
+			return none, loop.ErrClosed
+		}
+		//lion:opt short-read a call that is known to answer WouldBlock is not made
+		if !s.d.Drained(want) {
+			v, err := try()
+			if err != sys.WouldBlock {
+				_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
+				return v, err
+			}
+			s.d.MarkDrained(want)
+		}
+		if err := await(t, s.d, want); err != nil {
+			return none, err
+		}
+	}
+}
+
+func await(t *loop.Task, d *loop.Descriptor, want sys.Interest) error {
+	if want == sys.Readable {
+		return loop.WaitReadable(t, d)
+	}
+	return loop.WaitWritable(t, d)
+}
+
+// once is the sync-coloured twin of retry: the answer of a single try, with
+// ErrWouldBlock if it would have to wait.
+func once[T any](s *Socket, want sys.Interest, try func() (T, error)) (none T, err error) {
+	if s.closed {
+		return none, loop.ErrClosed
+	}
+	v, err := try()
+	if err == sys.WouldBlock {
+		s.d.MarkDrained(want)
+		return none, loop.ErrWouldBlock
+	}
+	return v, err
+}
+
+// tryRecv is one plain receive, with the short-read rule.
+func (s *Socket) tryRecv(b []byte, flags int) (int, error) {
+	n, err := sys.Recv(s.d.FD(), b, flags)
+	if err != nil {
+		return n, err
+	}
+	s.received += uint64(n)
+	if flags != 0 {
+		s.noteFlags(flags)
+		return n, nil
+	}
+	//lion:opt short-read
+	if 0 < n && n < len(b) && s.shortReads && !s.d.Unusual() {
+		s.d.MarkDrained(sys.Readable)
+	}
+	return n, nil
+}
+
+// noteFlags ends the short-read rule when out-of-band data was taken.
+func (s *Socket) noteFlags(flags int) {
+	if flags&sys.MSG_OOB != 0 {
+		s.shortReads = false
+	}
+}

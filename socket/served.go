@@ -1,0 +1,198 @@
+package socket
+
+import (
+	"errors"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/sys"
+)
+
+const readable = sys.Readable
+
+// served is a connection of a server: one allocation, beside its descriptor,
+// that is all there is while it is idle.
+type served struct {
+	conn   Conn
+	server *Server
+	run    func(*loop.Task) error // serve as a value, made once
+	next   *served                // the idle list, oldest first
+	prev   *served
+	since  time.Duration // when it went idle
+	listed bool
+}
+
+// idleList is a list of connections in the order in which they went idle.
+type idleList struct {
+	head, tail *served
+	length     int
+}
+
+func (l *idleList) push(c *served, now time.Duration) {
+	c.since, c.listed, c.prev, c.next = now, true, l.tail, nil
+	if l.tail != nil {
+		l.tail.next = c
+	} else {
+		l.head = c
+	}
+	l.tail = c
+	l.length++
+}
+
+func (l *idleList) remove(c *served) {
+	if !c.listed {
+		return
+	}
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		l.head = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	} else {
+		l.tail = c.prev
+	}
+	c.listed, c.prev, c.next = false, nil, nil
+	l.length--
+}
+
+// Ready is called by the loop when the idle connection has become readable;
+// it is not for users. An error says that it was closed, and who closed it has
+// seen to the rest.
+func (c *served) Ready(err error) {
+	if err != nil {
+		return
+	}
+	c.server.idle.remove(c)
+	c.server.start(c)
+}
+
+// serve is the task of a connection that has become readable: it runs the
+// handler until the connection is idle or has ended.
+func (c *served) serve(t *loop.Task) (err error) {
+	var returned bool
+	defer c.unwound(t, &returned, &err)
+	err = c.handle(t)
+	returned = true
+	return err
+}
+
+func (c *served) handle(t *loop.Task) error {
+	s := c.server
+	for {
+		before := c.conn.s.received
+		s.runs++
+		err := s.handler(t, &c.conn)
+		if !errors.Is(err, GoIdle) {
+			return c.ended(err)
+		}
+		again, err := c.goIdle(t)
+		if err != nil {
+			return c.ended(err)
+		}
+		if !again {
+			return nil
+		}
+		if c.conn.s.received == before {
+			return c.ended(misuse("the handler went idle and left what there was to receive"))
+		}
+		if err := loop.Checkpoint(t); err != nil {
+			return c.ended(err)
+		}
+	}
+}
+
+// goIdle gives the connection back to the loop. It says again if there is
+// something for the handler already.
+func (c *served) goIdle(t *loop.Task) (again bool, err error) {
+	s := c.server
+	if c.conn.s.closed {
+		return false, c.ended(nil)
+	}
+	if s.stopping {
+		if again, err = c.pending(); again || err != nil {
+			return again, err
+		}
+		return false, c.ended(nil)
+	}
+	err = c.conn.s.d.NotifyReadable(c)
+	if err == loop.ErrWouldBlock {
+		if again, err = c.pending(); again || err != nil {
+			return again, err
+		}
+		err = c.conn.s.d.NotifyReadable(c)
+	}
+	if err != nil {
+		return false, opError("idle", c.conn.RemoteAddr(), err)
+	}
+	s.active--
+	s.idle.push(c, t.Now().Sub(s.epoch))
+	if s.active == 0 {
+		s.drained.UnparkAll()
+	}
+	return false, nil
+}
+
+// pending looks, without taking anything, whether there is something to
+// receive, the end included.
+func (c *served) pending() (bool, error) {
+	var b [1]byte
+	_, err := once(&c.conn.s, readable, func() (int, error) {
+		return sys.Recv(c.conn.s.d.FD(), b[:], sys.MSG_PEEK)
+	})
+	if err == loop.ErrWouldBlock {
+		return false, nil
+	}
+	if err != nil {
+		return false, c.conn.failed("recv", err)
+	}
+	return true, nil
+}
+
+// ended closes the connection and deals with the handler's error: it returns
+// what is to end the server.
+func (c *served) ended(err error) error {
+	s := c.server
+	peer := c.conn.RemoteAddr()
+	s.finished(c)
+	if err == nil {
+		return nil
+	}
+	kind := KindOf(err)
+	s.errors[kind]++
+	switch {
+	case s.onError != nil:
+		s.onError(&c.conn, err)
+	case kind == ErrorOther, kind == ErrorPanic:
+		return &OpError{Op: "handler", Addr: peer, Err: err}
+	case kind == ErrorCancelled:
+		return err // for the nursery to absorb
+	}
+	return nil
+}
+
+// unwound is deferred: it does something only if the handler has panicked, or
+// called Goexit. Where errors are heard a panic is one of them. Otherwise it
+// goes on, and the nursery makes an error of it.
+func (c *served) unwound(t *loop.Task, returned *bool, err *error) {
+	if *returned {
+		return
+	}
+	if c.server.onError != nil {
+		if v := recover(); v != nil {
+			*err = c.ended(&loop.PanicError{Value: v, Stack: debug.Stack(), Task: t.Name()})
+			return
+		}
+	}
+	c.server.errors[ErrorPanic]++
+	c.server.finished(c)
+}
+
+// isTruncated reports whether err says that a stream ended too early, in the
+// words of package io.
+func isTruncated(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}

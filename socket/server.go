@@ -1,0 +1,218 @@
+package socket
+
+import (
+	"time"
+
+	"github.com/lion-go/lion/loop"
+)
+
+// A Server serves the connections of one listener: what Serve makes, for those
+// who want to stop it or to look at it. It belongs to the listener's loop; from
+// elsewhere use Loop.CallSoon.
+type Server struct {
+	ln      *Listener
+	handler Handler
+	onError func(*Conn, error)
+
+	grace          time.Duration
+	idleTimeout    time.Duration
+	maxConnections int
+	batch          int
+	startAtAccept  bool
+
+	nursery   *loop.Nursery
+	accepting *loop.Scope // cancelled by Stop
+	sweeping  *loop.Scope // of the task that closes idle connections
+	room      loop.ParkingLot
+	drained   loop.ParkingLot
+	turn      loop.ParkingLot
+	nextTurn  func()    // wakes who parks in turn
+	epoch     time.Time // ages of connections count from here
+	idle      idleList
+	active    int
+
+	stopping    bool
+	interrupted bool
+	ended       bool // nothing new is started any more
+	started     bool
+
+	accepted uint64
+	runs     uint64
+	timedOut uint64
+	errors   [errorKinds]uint64
+}
+
+// NewServer makes a server for a listener; Serve runs it.
+func NewServer(ln *Listener, handler Handler, opts ...ServeOption) (*Server, error) {
+	if handler == nil {
+		return nil, misuse("a nil handler")
+	}
+	s := &Server{
+		ln: ln, handler: handler,
+		grace: DefaultGrace, batch: DefaultAcceptBatch, maxConnections: DefaultMaxConnections,
+	}
+	s.nextTurn = func() { s.turn.UnparkOne() }
+	for _, opt := range opts {
+		if err := opt(s); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if s.accepting, err = loop.NewScope(ln.Loop()); err != nil {
+		return nil, err
+	}
+	if s.sweeping, err = loop.NewScope(ln.Loop()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Listener returns the listener of the server.
+func (s *Server) Listener() *Listener { return s.ln }
+
+// Stop tells the server to stop with grace, and returns at once. It is
+// idempotent and sync-coloured, and may come before Serve.
+func (s *Server) Stop() {
+	s.stopping = true
+	_ = s.accepting.Cancel("the server stops") // it fails outside the loop only
+}
+
+// interrupt is called by the loop when the program is asked to stop.
+func (s *Server) interrupt() {
+	s.interrupted = true
+	s.Stop()
+}
+
+// Serve runs the server once; see the function Serve. It is a checkpoint.
+func (s *Server) Serve(t *loop.Task) error {
+	switch {
+	case s.started:
+		return misuse("a server runs once")
+	case t.Loop() != s.ln.Loop():
+		return opError("serve", Addr{}, loop.ErrWrongTask)
+	}
+	s.started = true
+	if s.onError != nil {
+		s.ln.OnExhausted(func(err error) { s.onError(nil, err) })
+	}
+	s.epoch = t.Now()
+	remove := t.Loop().HandleInterrupt(s.interrupt)
+	defer remove()
+	err := loop.Nurse(t, func(n *loop.Nursery) error {
+		// Also on a panic: nothing that has no task may be left behind.
+		defer s.end()
+		return s.run(t, n)
+	}, loop.WithName("server"))
+	if err == nil && s.interrupted {
+		return loop.ErrInterrupt
+	}
+	return err
+}
+
+// run is the life of a server: it accepts, and then stops with grace.
+func (s *Server) run(t *loop.Task, n *loop.Nursery) error {
+	s.nursery = n
+	if s.idleTimeout > 0 {
+		if err := n.Spawn(s.sweep, loop.WithTaskName("socket.sweep")); err != nil {
+			return err
+		}
+	}
+	err := loop.Enter(t, s.accepting, func(*loop.Scope) error { return s.accept(t) })
+	if err != nil || !s.stopping {
+		return err
+	}
+	if err := s.drain(t); err != nil {
+		return err
+	}
+	return s.waitForHandlers(t)
+}
+
+// accept takes connections until it is cancelled, or the listener fails.
+func (s *Server) accept(t *loop.Task) error {
+	for {
+		for s.connections() >= s.maxConnections {
+			if err := s.room.Park(t, "room for connections"); err != nil {
+				return err
+			}
+		}
+		a, err := s.ln.next(t)
+		if err != nil {
+			return err
+		}
+		s.begin(t, a)
+		if err := s.acceptMore(t); err != nil {
+			return err
+		}
+	}
+}
+
+// acceptMore takes what else waits, up to the batch; then others get a turn.
+func (s *Server) acceptMore(t *loop.Task) error {
+	for range s.batch - 1 {
+		if s.connections() >= s.maxConnections {
+			return nil
+		}
+		a, err := s.ln.nextNowait()
+		if err != nil {
+			return nil // nothing more, or an error that next will meet again
+		}
+		s.begin(t, a)
+	}
+	return s.giveWay(t)
+}
+
+// giveWay ends the turn of the task: a checkpoint alone may let it go on.
+func (s *Server) giveWay(t *loop.Task) error {
+	if err := t.Loop().CallSoon(s.nextTurn); err != nil {
+		return loop.Checkpoint(t) // the queue of calls is full
+	}
+	return s.turn.Park(t, "accept")
+}
+
+func (s *Server) connections() int { return s.active + s.idle.length }
+
+// begin makes a connection of an accepted descriptor.
+func (s *Server) begin(t *loop.Task, a acceptance) {
+	c := &served{server: s}
+	c.run = c.serve
+	s.accepted++
+	s.ln.hand(&c.conn, a)
+	if s.startAtAccept {
+		s.start(c)
+		return
+	}
+	//lion:opt accept-drained saves a receive that would answer WouldBlock
+	c.conn.s.d.MarkDrained(readable)
+	if err := c.conn.s.d.NotifyReadable(c); err != nil {
+		s.start(c)
+		return
+	}
+	s.idle.push(c, t.Now().Sub(s.epoch))
+}
+
+// start runs the handler on a task of its own.
+func (s *Server) start(c *served) {
+	s.active++
+	err := loop.ErrClosed
+	if !s.ended {
+		err = s.nursery.Spawn(c.run)
+	}
+	if err != nil { // the server has ended
+		s.finished(c)
+	}
+}
+
+// finished closes a connection whose handler has ended.
+func (s *Server) finished(c *served) {
+	_ = c.conn.Close() // whatever it says, the connection is closed
+	s.active--
+	s.left()
+}
+
+// left wakes who waits for the end of a connection.
+func (s *Server) left() {
+	s.room.UnparkOne()
+	if s.active == 0 {
+		s.drained.UnparkAll()
+	}
+}

@@ -1,0 +1,250 @@
+package stdnet
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/socket"
+)
+
+// A TaskConn is a stream as a net.Conn that belongs to a task: Read and Write
+// suspend that task. It is the one exception to the rule that what may suspend
+// takes the task as its first parameter, for there is no room for it in the
+// interface; hence the name of the type. Calls by another task, or by a
+// goroutine while the task is not running, answer loop.ErrWrongTask; but
+// Close, the deadlines and the addresses are for all tasks of the loop.
+//
+// Errors match those of both worlds: io.EOF at the end of the stream,
+// net.ErrClosed and loop.ErrClosed after Close, os.ErrDeadlineExceeded and
+// loop.ErrTimeout, a net.Error, after a deadline. loop.Cancelled comes through
+// as it is and is to be handed up.
+type TaskConn struct {
+	t    *loop.Task
+	c    stream.Stream
+	read deadline
+	writ deadline
+
+	keepOpen bool
+	closed   bool
+}
+
+var _ net.Conn = (*TaskConn)(nil)
+
+// An Option sets up a TaskConn.
+type Option func(*TaskConn)
+
+// KeepOpen makes Close end the TaskConn only and leave the stream open: for
+// libraries that close their connection whenever they return, when the stream
+// is to be used further, by another call or by socket.GoIdle.
+func KeepOpen() Option { return func(c *TaskConn) { c.keepOpen = true } }
+
+// Bind makes a net.Conn of the stream c whose calls suspend the task t.
+func Bind(t *loop.Task, c stream.Stream, opts ...Option) *TaskConn {
+	bound := &TaskConn{t: t, c: c}
+	for _, opt := range opts {
+		opt(bound)
+	}
+	return bound
+}
+
+// Rebind makes the TaskConn, which must not be in use, that of another task and
+// stream: open, without deadlines, and with the options it had. So it can be
+// pooled. It never suspends.
+func (c *TaskConn) Rebind(t *loop.Task, s stream.Stream) {
+	*c = TaskConn{t: t, c: s, keepOpen: c.keepOpen}
+}
+
+// Task returns the task.
+func (c *TaskConn) Task() *loop.Task { return c.t }
+
+// Stream returns the stream.
+func (c *TaskConn) Stream() stream.Stream { return c.c }
+
+// Closed reports whether Close was called; with KeepOpen the stream may be
+// open nevertheless.
+func (c *TaskConn) Closed() bool { return c.closed }
+
+// Read receives up to len(b) bytes, and answers io.EOF at the end. It suspends
+// the task, and is a checkpoint.
+func (c *TaskConn) Read(b []byte) (n int, err error) {
+	switch {
+	case c.closed:
+		return 0, errClosed
+	case len(b) == 0:
+		return 0, nil
+	case !c.read.set:
+		n, err = c.c.Receive(c.t, b)
+	default:
+		err = c.read.limit(c.t, func() (err error) {
+			n, err = c.c.Receive(c.t, b)
+			return err
+		})
+	}
+	if n == 0 && err == nil {
+		return 0, io.EOF
+	}
+	return n, translate(err)
+}
+
+// Write sends all of b. If it fails it returns how much went. It suspends the
+// task, and is a checkpoint.
+func (c *TaskConn) Write(b []byte) (n int, err error) {
+	switch {
+	case c.closed:
+		return 0, errClosed
+	case !c.writ.set:
+		err = c.c.SendAll(c.t, b)
+		return stream.Sent(err, len(b)), translate(err)
+	}
+	err = c.writ.limit(c.t, func() error {
+		err := c.c.SendAll(c.t, b)
+		n = stream.Sent(err, len(b))
+		return err
+	})
+	return n, translate(err)
+}
+
+// CloseWrite tells the peer that nothing more will be written, as
+// net.TCPConn's does. It suspends the task, and is a checkpoint.
+func (c *TaskConn) CloseWrite() error {
+	if c.closed {
+		return errClosed
+	}
+	return translate(c.c.SendEOF(c.t))
+}
+
+// Close closes the stream, or with KeepOpen only the TaskConn. Calls after the
+// first answer net.ErrClosed. It never suspends.
+func (c *TaskConn) Close() error {
+	if c.closed {
+		return errClosed
+	}
+	c.closed = true
+	if c.keepOpen {
+		return nil
+	}
+	return translate(c.c.Close())
+}
+
+// LocalAddr returns the address of this end.
+func (c *TaskConn) LocalAddr() net.Addr {
+	if a, ok := c.c.(interface{ LocalAddr() socket.Addr }); ok {
+		return netAddr(a.LocalAddr())
+	}
+	return unknownAddr{}
+}
+
+// RemoteAddr returns the address of the peer.
+func (c *TaskConn) RemoteAddr() net.Addr {
+	if a, ok := c.c.(interface{ RemoteAddr() socket.Addr }); ok {
+		return netAddr(a.RemoteAddr())
+	}
+	return unknownAddr{}
+}
+
+// SetDeadline sets both deadlines; see SetReadDeadline.
+func (c *TaskConn) SetDeadline(when time.Time) error {
+	if err := c.SetReadDeadline(when); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(when)
+}
+
+// SetReadDeadline makes reads that have not succeeded by then fail with a
+// timeout; the zero time is never. It holds for the read under way, too, which
+// another task may thus end, and beside the deadlines of the scopes around the
+// task: the earlier one wins. It never suspends.
+func (c *TaskConn) SetReadDeadline(when time.Time) error {
+	if c.closed {
+		return errClosed
+	}
+	return c.read.move(when)
+}
+
+// SetWriteDeadline is SetReadDeadline for writes.
+func (c *TaskConn) SetWriteDeadline(when time.Time) error {
+	if c.closed {
+		return errClosed
+	}
+	return c.writ.move(when)
+}
+
+// deadline is that of one direction.
+type deadline struct {
+	when  time.Time
+	set   bool
+	scope *loop.Scope // of the call under way
+}
+
+func (d *deadline) move(when time.Time) error {
+	d.when, d.set = when, !when.IsZero()
+	if d.scope == nil {
+		return nil
+	}
+	if d.set {
+		return d.scope.SetDeadline(when)
+	}
+	d.scope.ClearDeadline()
+	return nil
+}
+
+// limit runs fn under the deadline. A deadline that has passed wins over what
+// fn could do.
+func (d *deadline) limit(t *loop.Task, fn func() error) error {
+	if !t.Now().Before(d.when) {
+		if err := loop.Checkpoint(t); err != nil {
+			return err
+		}
+		return loop.ErrTimeout
+	}
+	s, err := loop.NewScope(t.Loop(), loop.WithDeadline(d.when))
+	if err != nil {
+		return err
+	}
+	d.scope = s
+	err = loop.Enter(t, s, func(*loop.Scope) error { return fn() })
+	d.scope = nil
+	if err == nil && s.CancelledCaught() {
+		return loop.ErrTimeout
+	}
+	return err
+}
+
+// closedError is the error of what was closed on this side, in the words of
+// both worlds.
+type closedError struct{}
+
+var errClosed error = closedError{}
+
+func (closedError) Error() string { return net.ErrClosed.Error() }
+
+func (closedError) Is(target error) bool { return target == net.ErrClosed || target == loop.ErrClosed }
+
+// alsoClosed adds net.ErrClosed to an error that matches loop.ErrClosed.
+type alsoClosed struct{ error }
+
+func (e alsoClosed) Unwrap() error        { return e.error }
+func (e alsoClosed) Is(target error) bool { return target == net.ErrClosed }
+
+func netAddr(a socket.Addr) net.Addr {
+	if name, ok := a.Unix(); ok {
+		return &net.UnixAddr{Name: name, Net: "unix"}
+	}
+	if !a.IsValid() {
+		return unknownAddr{}
+	}
+	return net.TCPAddrFromAddrPort(a.AddrPort())
+}
+
+// unknownAddr is the address of streams that have none.
+type unknownAddr struct{}
+
+func (unknownAddr) Network() string { return "stream" }
+func (unknownAddr) String() string  { return "?" }
+
+// String names the connection and its task.
+func (c *TaskConn) String() string { return fmt.Sprintf("%v of %v", c.c, c.t) }

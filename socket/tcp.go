@@ -1,0 +1,162 @@
+package socket
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/sys"
+)
+
+// selfConnectRetries is how often a connect that met itself is tried again. The
+// next one is given another port, so the chance of a second meeting is one in
+// tens of thousands.
+const selfConnectRetries = 2
+
+// ConnectTCP connects to an address; TCP_NODELAY is on. It is a checkpoint; if
+// it is cancelled or fails nothing is left behind. Errors are *OpError with
+// the address, and match the errno: sys.ECONNREFUSED, sys.ENETUNREACH,
+// sys.ETIMEDOUT and so on. Windows takes two seconds to say that a port
+// refuses.
+func ConnectTCP(t *loop.Task, to netip.AddrPort, opts ...SetupOption) (*Conn, error) {
+	if !to.Addr().IsValid() {
+		return nil, misuse("connecting to no address")
+	}
+	setup, err := newSetup(opts)
+	if err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ {
+		c, err := setup.connect(t, InetAddr(to))
+		met := errors.Is(err, ErrSelfConnect)
+		if met && try < selfConnectRetries && setup.local.Port() == 0 {
+			continue
+		}
+		return c, err
+	}
+}
+
+// connect makes a socket, binds it if asked to, and connects it.
+func (c *setup) connect(t *loop.Task, to Addr) (*Conn, error) {
+	s, err := c.socket(t.Loop(), to.family())
+	if err != nil {
+		return nil, err
+	}
+	if to.kind == addrInet {
+		err = NoDelay.Set(s, true)
+	}
+	if err == nil && c.local.IsValid() {
+		err = c.bindLocal(s)
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	if err := s.Connect(t, to); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	conn := &Conn{s: *s, peer: to}
+	if to.ap.Addr().IsUnspecified() {
+		conn.peer = Addr{} // this end was connected to; the system knows where
+	}
+	return conn, nil
+}
+
+// bindLocal binds without choosing a port, if the system has that: ports are
+// then only as scarce as pairs of addresses.
+func (c *setup) bindLocal(s *Socket) error {
+	if c.local.Port() == 0 && BindAddressNoPort.Supported() {
+		if err := BindAddressNoPort.Set(s, true); err != nil {
+			return err
+		}
+	}
+	return s.Bind(InetAddr(c.local))
+}
+
+// ListenTCP listens on a literal address: "127.0.0.1:7000", "[::1]:7000", or
+// ":7000" for every address of the machine, IPv4 and IPv6 if it has both. "[::]"
+// is IPv6 only. Port 0 lets the system choose; Addr tells. Names are refused:
+// package resolver finds their addresses. TCP_NODELAY is on for accepted
+// connections, and the backlog is DefaultBacklog. Sync-coloured.
+//
+// An address with dying connections of an earlier listener can be taken, but
+// not one that is listened on: SO_REUSEADDR on Unix, SO_EXCLUSIVEADDRUSE on
+// Windows, where the former would let others steal the port.
+func ListenTCP(l *loop.Loop, address string, opts ...SetupOption) (*Listener, error) {
+	setup, err := newSetup(opts)
+	if err != nil {
+		return nil, err
+	}
+	if port, ok := strings.CutPrefix(address, ":"); ok {
+		return setup.listenEverywhere(l, port)
+	}
+	ap, err := parseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return setup.listen(l, InetAddr(ap))
+}
+
+// listenEverywhere listens on the unspecified address of IPv6 for both
+// families or, where there is no IPv6, on that of IPv4.
+func (c *setup) listenEverywhere(l *loop.Loop, port string) (*Listener, error) {
+	ap, err := parseAddrPort("[::]:" + port)
+	if err != nil {
+		return nil, err
+	}
+	c.dual = true
+	ln, err := c.listen(l, InetAddr(ap))
+	if errors.Is(err, sys.EAFNOSUPPORT) || errors.Is(err, sys.EADDRNOTAVAIL) {
+		return c.listen(l, InetAddr(netip.AddrPortFrom(netip.IPv4Unspecified(), ap.Port())))
+	}
+	return ln, err
+}
+
+func (c *setup) listen(l *loop.Loop, at Addr) (*Listener, error) {
+	s, err := New(l, at.family(), sys.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.prepare(s, at); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return newListener(s), nil
+}
+
+// prepare makes s a listener. The options of the caller come after ours, so
+// that they win.
+func (c *setup) prepare(s *Socket, at Addr) error {
+	if at.kind == addrInet {
+		if err := c.prepareTCP(s); err != nil {
+			return err
+		}
+	}
+	for _, apply := range c.apply {
+		if err := apply(s); err != nil {
+			return err
+		}
+	}
+	if err := s.Bind(at); err != nil {
+		return err
+	}
+	return s.Listen(c.backlog)
+}
+
+func (c *setup) prepareTCP(s *Socket) error {
+	protect := ReuseAddr
+	if ExclusiveAddr.Supported() {
+		protect = ExclusiveAddr
+	}
+	if err := protect.Set(s, true); err != nil {
+		return err
+	}
+	if s.family == sys.AF_INET6 {
+		if err := V6Only.Set(s, !c.dual); err != nil {
+			return err
+		}
+	}
+	return NoDelay.Set(s, true)
+}
