@@ -115,6 +115,7 @@ func (l *Loop) extend(t *Task) {
 	if t.slow || l.alwaysReschedule || l.clock != nil {
 		l.stride = 1
 	}
+	l.stride = min(l.stride, checkpointBudget-l.used)
 	l.credit = l.stride
 }
 
