@@ -126,3 +126,10 @@ func wantText(tb testing.TB, text string, parts ...string) {
 		}
 	}
 }
+
+// get and set read and change the value of a local in a task.
+func get[T any](task *loop.Task, local *loop.Local[T]) T { return local.From(task.Locals()) }
+
+func set[T any](task *loop.Task, local *loop.Local[T], value T) {
+	task.SetLocals(local.With(task.Locals(), value))
+}
