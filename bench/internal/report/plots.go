@@ -91,7 +91,7 @@ func (w *Workload) bars(metric string) string {
 	height := head + pitch*float64(len(w.Contenders)) + 26
 	x := scale{0, top * 1.02, left, width - 90, false}
 	c := newCanvas(width, height, Metrics[metric].Long)
-	for _, tick := range x.ticks() {
+	for _, tick := range x.ticksIn(unit(metric)) {
 		c.line("grid", x.at(tick), head, x.at(tick), height-22)
 		c.write("tick middle", x.at(tick), height-8, Format(metric, tick))
 	}
@@ -169,4 +169,12 @@ func (w *Workload) curves() string {
 		c.write("label", at+20, head, contender.Name)
 	}
 	return c.end()
+}
+
+// unit is what the axis of a metric counts in.
+func unit(metric string) float64 {
+	if metric == Memory {
+		return 1024
+	}
+	return 1
 }

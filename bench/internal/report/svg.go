@@ -96,6 +96,16 @@ func (s scale) ticks() (values []float64) {
 	return values
 }
 
+// ticksIn returns values that are round as multiples of a unit.
+func (s scale) ticksIn(unit float64) []float64 {
+	s.low, s.high = s.low/unit, s.high/unit
+	values := s.ticks()
+	for i := range values {
+		values[i] *= unit
+	}
+	return values
+}
+
 func (s scale) logTicks() (values []float64) {
 	factors := []float64{1, 2, 5}
 	if s.high/s.low > 1000 {
