@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"errors"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -132,4 +133,11 @@ func get[T any](task *loop.Task, local *loop.Local[T]) T { return local.From(tas
 
 func set[T any](task *loop.Task, local *loop.Local[T], value T) {
 	task.SetLocals(local.With(task.Locals(), value))
+}
+
+// raceEnabled reports whether the race detector watches: it makes everything
+// slower, and some things quadratic.
+func raceEnabled() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
