@@ -27,6 +27,8 @@ const (
 	// connectBatch is how many connections are opened before they are used: far below the
 	// backlog of any server, whose overflow would cost a second's retransmission.
 	connectBatch = 128
+	// lookPeriod is how long one epoll_wait may last, so that silence is noticed.
+	lookPeriod = time.Second
 	// timerTag is the event data of the timer; connections have their index.
 	timerTag = -1
 )
@@ -53,7 +55,8 @@ type engine struct {
 	latency *hdrhistogram.Histogram
 	done    int64
 	busy    int
-	idle    []int // Indices of connections without a request, in order of their last use.
+	heard   time.Duration // When the last answer came.
+	idle    []int         // Indices of connections without a request, in order of their last use.
 }
 
 func newEngine(c Command) (*engine, error) {
@@ -171,6 +174,7 @@ func (e *engine) run(c Command) (Outcome, error) {
 
 func (e *engine) reset() {
 	e.began, e.latency, e.done, e.busy = time.Now(), NewHistogram(), 0, 0
+	e.heard = 0
 	e.idle = e.idle[:0]
 }
 
@@ -261,16 +265,22 @@ func (e *engine) send(i int, start time.Duration) error {
 }
 
 // wait takes one batch of events. Connections whose answer is complete become idle.
+//
+// It blocks the thread without telling the scheduler, which has nothing else to run: handing
+// over to the runtime and back would cost more, at a low rate, than all the rest. The runtime
+// notices after 10 ms and interrupts the call, which does no harm.
 func (e *engine) wait() error {
-	n, err := unix.EpollWait(e.epoll, e.events, int(silenceLimit.Milliseconds()))
-	if errors.Is(err, unix.EINTR) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.epoll),
+		uintptr(unsafe.Pointer(unsafe.SliceData(e.events))), uintptr(len(e.events)),
+		uintptr(lookPeriod.Milliseconds()), 0, 0)
+	if errno != 0 && errno != unix.EINTR {
+		return fmt.Errorf("epoll_wait: %w", errno)
+	}
+	if errno != 0 || n == 0 {
+		if e.busy > 0 && e.now()-e.heard > silenceLimit {
+			return fmt.Errorf("no answer for %v; %d requests wait", silenceLimit, e.busy)
+		}
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("epoll_wait: %w", err)
-	}
-	if n == 0 {
-		return fmt.Errorf("no answer for %v; %d requests wait", silenceLimit, e.busy)
 	}
 	for _, event := range e.events[:n] {
 		// An edge-triggered timer needs no read: setting it again clears it.
@@ -312,7 +322,8 @@ func (e *engine) receive(i int) error {
 		}
 		return nil
 	}
-	record(e.latency, e.now()-c.start)
+	e.heard = e.now()
+	record(e.latency, e.heard-c.start)
 	c.part, c.busy = c.part[:0], false
 	e.done++
 	e.busy--
