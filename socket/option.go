@@ -255,7 +255,10 @@ func getLinger(fd sys.FD) (LingerTime, error) {
 	default:
 		return LingerTime{}, sys.EINVAL
 	}
-	return LingerTime{On: on != 0, Time: time.Duration(seconds) * time.Second}, nil
+	if on == 0 {
+		return LingerTime{}, nil // Linux remembers an earlier time
+	}
+	return LingerTime{On: true, Time: time.Duration(seconds) * time.Second}, nil
 }
 
 func setLinger(fd sys.FD, l LingerTime) error {
