@@ -219,7 +219,7 @@ func (s *settings) write(r *report.Report, out io.Writer) error {
 		}
 	}
 	if s.html == "" && s.json == "" {
-		fmt.Fprintln(out, "\nWith -html FILE it writes a report with plots, with -json FILE all values.")
+		fmt.Fprintln(out, "\nWith -html FILE it also draws plots; with -json FILE it keeps all values.")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

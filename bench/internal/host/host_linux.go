@@ -112,7 +112,7 @@ func MachineTimes() (Times, error) {
 	return Times{Busy: total - idle - steal, Steal: steal, Total: total}, nil
 }
 
-// Preemptions returns how often the main thread of a process lost its CPU involuntarily.
+// Preemptions returns how often the threads of a process lost their CPU involuntarily.
 func Preemptions(pid int) (int64, error) {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

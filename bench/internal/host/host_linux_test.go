@@ -76,7 +76,8 @@ func TestStartPins(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-child.Exited()
-	if want := fmt.Sprintf("Cpus_allowed_list:\t%d\n", last[0]); !strings.Contains(out.String(), want) {
+	want := fmt.Sprintf("Cpus_allowed_list:\t%d\n", last[0])
+	if !strings.Contains(out.String(), want) {
 		t.Errorf("the child was not pinned to CPU %d: %s", last[0], out.String())
 	}
 	if again, _ := CPUs(); len(again) != len(cpus) {
@@ -98,7 +99,8 @@ func TestAddress(t *testing.T) {
 		t.Errorf("address %q (%v)", address, err)
 	}
 	bad := shell(`echo "no such flag" >&2; exit 2`)
-	if _, err := bad.Address(t.Context()); err == nil || !strings.Contains(err.Error(), "no such flag") {
+	_, err := bad.Address(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "no such flag") {
 		t.Errorf("a server that ends should be quoted, got %v", err)
 	}
 }

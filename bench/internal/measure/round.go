@@ -164,6 +164,8 @@ func (r *round) slice(ctx context.Context, s *server, c load.Command) (*loaded, 
 			report.P99:       float64(latency.ValueAtQuantile(99)),
 			report.P999:      float64(latency.ValueAtQuantile(99.9)),
 			report.Busy:      serverCPU.Seconds() / outcome.Elapsed.Seconds(),
+			report.Steal:     float64(after.machine.Sub(before.machine).Steal),
+			report.Preempted: float64(after.preempted - before.preempted),
 		},
 	}, nil
 }
@@ -172,13 +174,15 @@ func (r *round) slice(ctx context.Context, s *server, c load.Command) (*loaded, 
 type clocks struct {
 	server, loader time.Duration
 	machine        host.Times
+	preempted      int64
 }
 
 func (r *round) clocks(s *server) (c clocks, err error) {
-	var errs [3]error
+	var errs [4]error
 	c.machine, errs[0] = host.MachineTimes()
 	c.server, errs[1] = host.CPUTime(s.child.PID())
 	c.loader, errs[2] = host.CPUTime(r.generator.PID())
+	c.preempted, errs[3] = host.Preemptions(s.child.PID())
 	return c, errors.Join(errs[:]...)
 }
 

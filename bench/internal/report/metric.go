@@ -17,6 +17,8 @@ const (
 	Memory     = "memory"
 	Time       = "time"
 	Busy       = "busy"
+	Steal      = "steal"     // Stolen by the hypervisor during the slice, all CPUs.
+	Preempted  = "preempted" // How often the server lost its CPU to somebody else.
 	HandOffP50 = "hand-off-p50"
 	HandOffP99 = "hand-off-p99"
 	SleepP50   = "sleep-p50"
@@ -43,6 +45,8 @@ var Metrics = map[string]Metric{
 	Memory:     {"memory/conn", "resident memory per idle connection", formatSize, true, lower},
 	Time:       {"time/op", "time per operation", formatTime, true, lower},
 	Busy:       {"server busy", "share of its core that the server used", formatShare, false, higher},
+	Steal:      {"steal", "time stolen by the hypervisor", formatTime, false, lower},
+	Preempted:  {"preempted", "times that the server lost its CPU", formatCount, false, lower},
 	HandOffP50: {"hand-off p50", "wait after a hand-off, median", formatTime, false, lower},
 	HandOffP99: {"hand-off p99", "wait after a hand-off, 99th percentile", formatTime, false, lower},
 	SleepP50:   {"timer p50", "wait after a timer, median", formatTime, false, lower},
