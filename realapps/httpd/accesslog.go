@@ -63,7 +63,10 @@ func newAccessLog(out, complaints io.Writer) *accessLog {
 // arrive whole, shows as "-".
 func (l *accessLog) request(ctx *fasthttp.RequestCtx, understood bool) {
 	var scratch [512]byte
-	line := appendLogLine(scratch[:0], ctx, understood, time.Now())
+	l.add(appendLogLine(scratch[:0], ctx, understood, time.Now()))
+}
+
+func (l *accessLog) add(line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.pending)+len(line) > logLimit {

@@ -66,9 +66,9 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	f.BoolVar(&c.debugFree, "debug-free", false,
 		"let GET /debug/free collect garbage and tell the memory in use: for measurements only")
 	f.DurationVar(&c.headerTimeout, "header-timeout", 10*time.Second,
-		"`time` for all of a request's header, and for a new connection to send one")
+		"`time` for all of a request's header")
 	f.DurationVar(&c.bodyTimeout, "body-timeout", 30*time.Second, "`time` for all of a request's body")
-	f.DurationVar(&c.idleTimeout, "idle-timeout", 60*time.Second, "`time` between two requests")
+	f.DurationVar(&c.idleTimeout, "idle-timeout", 60*time.Second, "`time` between two requests, and until the first")
 	f.DurationVar(&c.writeTimeout, "write-timeout", 30*time.Second,
 		"`time` for a client to take an answer, or 64 KiB of a file")
 	f.DurationVar(&c.grace, "grace", 10*time.Second,

@@ -1,5 +1,113 @@
 package main
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
 
-func serveLion(*config, *site, func(string)) error { return errors.New("not yet") }
+	"github.com/valyala/fasthttp"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/socket"
+)
+
+// serveLion serves on loops of lion that share nothing but the address: each has
+// a listener of its own, and the system spreads the connections.
+func serveLion(c *config, s *site, ready func(addr string)) error {
+	o := &overLion{site: s, ready: ready}
+	o.unready.Store(int32(c.loops))
+	err := loop.RunEach(c.loops, o.main, loop.CatchInterrupt())
+	if err != nil && err != loop.ErrInterrupt {
+		return err
+	}
+	if cut := o.cut.Load(); cut > 0 {
+		return cutError(int(cut), c.grace)
+	}
+	return nil
+}
+
+// overLion is what the loops have in common.
+type overLion struct {
+	site    *site
+	ready   func(addr string)
+	unready atomic.Int32 // loops that do not accept yet
+	cut     atomic.Int32 // connections cancelled at the end of the grace period
+}
+
+// main is the main task of one loop.
+func (o *overLion) main(t *loop.Task, index int) error {
+	c := o.site.config
+	var setup []socket.SetupOption
+	if c.loops > 1 {
+		setup = append(setup, socket.With(socket.ReusePort, true))
+	}
+	ln, err := socket.ListenTCP(t.Loop(), c.addr, setup...)
+	if err != nil {
+		return err
+	}
+	defer t.Loop().HandleInterrupt(o.site.stop)()
+	if o.unready.Add(-1) == 0 {
+		o.ready(fmt.Sprint(ln.Addr()))
+	}
+	return socket.Serve(t, ln, newDesk(o).serve,
+		socket.WithGrace(c.grace),
+		socket.WithIdleTimeout(c.idleTimeout),
+		socket.WithMaxConnections(share(c.maxConns, c.loops, index)))
+}
+
+// share is the part of n that falls to one of several.
+func share(n, several, index int) int {
+	if index < n%several {
+		return n/several + 1
+	}
+	return n / several
+}
+
+// A desk serves the connections of one loop. It has a fasthttp server of its
+// own, so that no lock and no counter is shared between loops.
+type desk struct {
+	over   *overLion
+	server *fasthttp.Server
+	free   []*visit
+}
+
+// freeMax bounds the visits kept for reuse: more are not under way at once
+// unless clients are slow.
+const freeMax = 1024
+
+func newDesk(o *overLion) *desk {
+	d := &desk{over: o, server: o.site.server()}
+	d.server.ConnState = visitState
+	return d
+}
+
+// serve is the handler of a connection: it is called when there is something to
+// read, and serves requests until nothing more is there.
+func (d *desk) serve(t *loop.Task, s stream.Stream) error {
+	v := d.take()
+	v.begin(t, s)
+	// What ServeConn returns is about this client only, and has been answered.
+	_ = d.server.ServeConn(v)
+	err := v.end()
+	d.give(v)
+	if errors.Is(err, loop.Cancelled) {
+		d.over.cut.Add(1)
+	}
+	return err
+}
+
+func (d *desk) take() *visit {
+	if n := len(d.free) - 1; n >= 0 {
+		v := d.free[n]
+		d.free = d.free[:n]
+		return v
+	}
+	return newVisit()
+}
+
+func (d *desk) give(v *visit) {
+	if len(d.free) < freeMax {
+		d.free = append(d.free, v)
+	}
+}

@@ -45,10 +45,14 @@ func shutDown(server *fasthttp.Server, grace time.Duration) error {
 	defer cancel()
 	err := server.ShutdownWithContext(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%d connections were cut: their requests did not end within %v",
-			server.GetCurrentConcurrency(), grace)
+		return cutError(int(server.GetCurrentConcurrency()), grace)
 	}
 	return err
+}
+
+// cutError is how a stop ends that did not leave everybody served.
+func cutError(connections int, grace time.Duration) error {
+	return fmt.Errorf("%d connections were cut: their requests did not end within %v", connections, grace)
 }
 
 // acceptPause is how long nothing is accepted after descriptors ran out: long

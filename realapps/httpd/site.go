@@ -49,9 +49,10 @@ func (s *site) close() {
 
 // server returns the fasthttp server of the site: the same for both transports.
 //
-// ReadTimeout runs from the first byte of a request, or from the start of a
-// connection, to the end of the header; HeaderReceived replaces it where a body
-// follows. So a client that sends a byte now and then gains nothing.
+// ReadTimeout runs from the first byte of a request to the end of its header;
+// HeaderReceived replaces it where a body follows. So a client that sends a byte
+// now and then gains nothing. On net it also runs from the start of a connection;
+// on lion a connection on which nothing has come is idle, and costs as little.
 func (s *site) server() *fasthttp.Server {
 	c := s.config
 	return &fasthttp.Server{
@@ -70,6 +71,9 @@ func (s *site) server() *fasthttp.Server {
 		// parts of it written to files.
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
+
+		// Nobody asks for the time of a request.
+		LazyRequestTime: true,
 
 		// What clients do wrong is in the access log, by its status. On standard
 		// error it would be a way to fill a disk.
@@ -138,7 +142,7 @@ func (s *site) refuse(ctx *fasthttp.RequestCtx, err error) {
 		s.fail(ctx, fasthttp.StatusBadRequest)
 	}
 	if s.log != nil {
-		s.log.request(ctx, false)
+		s.log.request(ctx, errors.Is(err, fasthttp.ErrBodyTooLarge))
 	}
 }
 
