@@ -1,0 +1,262 @@
+package socket_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/looptest"
+	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/socket"
+)
+
+// slow answers a request after a second, and goes idle.
+func slow(t *loop.Task, c stream.Stream) error {
+	b := t.Buffer()
+	n, err := c.Receive(t, b)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := loop.Sleep(t, time.Second); err != nil {
+		return err
+	}
+	if err := c.SendAll(t, b[:n]); err != nil {
+		return err
+	}
+	return socket.GoIdle
+}
+
+// turns lets the loop harvest and act, on a clock that stands still.
+func turns(t *loop.Task, tb testing.TB, ok func() bool) {
+	tb.Helper()
+	for !ok() {
+		must(tb, loop.Checkpoint(t))
+	}
+}
+
+// byHand runs main with a clock that stands still until main moves it.
+func byHand(t *testing.T, main func(*loop.Task, *looptest.Clock) error) {
+	t.Helper()
+	clock := looptest.NewClock()
+	run(t, func(task *loop.Task) error { return main(task, clock) }, loop.WithClock(clock))
+}
+
+// stopping has a server with an idle connection and one at work, stops it, and
+// gives the clients to body.
+func stopping(
+	t *loop.Task, tb testing.TB, body func(s *socket.Server, idle, busy *socket.Conn) error,
+	opts ...socket.ServeOption,
+) error {
+	tb.Helper()
+	return serving(t, tb, slow, func(s *socket.Server) error {
+		idle, busy := dial(t, tb, s), dial(t, tb, s)
+		defer closeAll(idle, busy)
+		must(tb, busy.SendAll(t, []byte("x")))
+		turns(t, tb, func() bool {
+			got := s.Statistics()
+			return got.Active == 1 && got.Idle == 1
+		})
+		s.Stop()
+		s.Stop()
+		return body(s, idle, busy)
+	}, opts...)
+}
+
+// TestStopWithGrace closes idle connections at once, and lets a request under
+// way be answered.
+func TestStopWithGrace(t *testing.T) {
+	byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
+		return stopping(task, t, func(s *socket.Server, idle, busy *socket.Conn) error {
+			receives(task, t, idle, "")
+			if s.Listener().Addr().IsValid() {
+				t.Error("it still listens")
+			}
+			settle(task, t)
+			must(t, clock.Advance(time.Second))
+			receives(task, t, busy, "x")
+			receives(task, t, busy, "")
+			return nil
+		})
+	})
+}
+
+// TestStopAfterGrace cancels a handler that takes longer than the grace
+// period.
+func TestStopAfterGrace(t *testing.T) {
+	byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
+		return stopping(task, t, func(s *socket.Server, idle, busy *socket.Conn) error {
+			settle(task, t)
+			must(t, clock.Advance(499*time.Millisecond))
+			settle(task, t)
+			if got := s.Statistics().Active; got != 1 {
+				t.Errorf("%d handlers within the grace period", got)
+			}
+			must(t, clock.Advance(time.Millisecond))
+			receives(task, t, busy, "")
+			if got := s.Statistics().Errors[socket.ErrorCancelled]; got != 1 {
+				t.Errorf("%d handlers were cancelled", got)
+			}
+			return nil
+		}, socket.WithGrace(500*time.Millisecond))
+	})
+}
+
+// TestStopServesWhatHasCome has requests that came before the stop, on
+// connections that wait in the queue and on idle ones: they are served.
+func TestStopServesWhatHasCome(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			known := dial(task, t, s)
+			defer known.Close()
+			until(task, t, func() bool { return s.Statistics().Idle == 1 })
+			// Nothing suspends from here to the stop.
+			_, err := known.SendNowait([]byte("known"))
+			must(t, err)
+			queued, err := socket.New(task.Loop(), known.Socket().Family(), known.Socket().Type(), 0)
+			must(t, err)
+			defer queued.Close()
+			must(t, queued.Connect(task, s.Listener().Addr()))
+			_, err = queued.SendNowait([]byte("queued"), 0)
+			must(t, err)
+			s.Stop()
+			receives(task, t, known, "known")
+			receives(task, t, known, "")
+			recvs(task, t, queued, "queued")
+			recvs(task, t, queued, "")
+			return nil
+		})
+	})
+}
+
+// TestStopBeforeServe serves nobody who comes later.
+func TestStopBeforeServe(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		s, err := socket.NewServer(listen(t, task), echo)
+		must(t, err)
+		s.Stop()
+		must(t, s.Serve(task))
+		want(t, "running it again", s.Serve(task), loop.ErrMisuse)
+		return nil
+	})
+}
+
+// TestServeInterrupted stops with grace at the first interrupt, and says so.
+func TestServeInterrupted(t *testing.T) {
+	clock := looptest.NewClock()
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		ln := listen(t, task)
+		s, err := socket.NewServer(ln, slow)
+		must(t, err)
+		var result error
+		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			must(t, n.Spawn(func(task *loop.Task) error {
+				defer c.Close()
+				must(t, c.SendAll(task, []byte("x")))
+				turns(task, t, func() bool { return s.Statistics().Active == 1 })
+				must(t, task.Loop().Interrupt())
+				settle(task, t)
+				must(t, clock.Advance(time.Second))
+				receives(task, t, c, "x")
+				receives(task, t, c, "")
+				return nil
+			}))
+			result = s.Serve(task)
+			return nil // the client goes on
+		}))
+		return result
+	}, loop.WithClock(clock))
+	if err != loop.ErrInterrupt {
+		t.Errorf("the run ended with %v", err)
+	}
+}
+
+// TestServeInterruptedTwice ends the grace period.
+func TestServeInterruptedTwice(t *testing.T) {
+	clock := looptest.NewClock()
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		ln := listen(t, task)
+		s, err := socket.NewServer(ln, slow)
+		must(t, err)
+		var result error
+		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			must(t, n.Spawn(func(task *loop.Task) error {
+				defer c.Close()
+				must(t, c.SendAll(task, []byte("x")))
+				turns(task, t, func() bool { return s.Statistics().Active == 1 })
+				must(t, task.Loop().Interrupt())
+				settle(task, t)
+				must(t, task.Loop().Interrupt())
+				receives(task, t, c, "")
+				return nil
+			}))
+			result = s.Serve(task)
+			return nil // the client goes on
+		}))
+		return result
+	}, loop.WithClock(clock))
+	if err != loop.ErrInterrupt {
+		t.Errorf("the run ended with %v", err)
+	}
+}
+
+// TestServeCancelled stops everything at once, in every phase: in particular a
+// connection that has just been accepted is closed, and not lost.
+func TestServeCancelled(t *testing.T) {
+	looptest.Seeds(t, 20, func(t *testing.T) {
+		for steps := range 12 {
+			run(t, func(task *loop.Task) error {
+				ln := listen(t, task)
+				var all []closer
+				for i := range 3 {
+					c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+					must(t, err)
+					all = append(all, c)
+					if i > 0 {
+						must(t, c.SendAll(task, []byte("x")))
+					}
+				}
+				err := loop.Nurse(task, func(n *loop.Nursery) error {
+					must(t, n.Spawn(func(task *loop.Task) error {
+						err := socket.Serve(task, ln, slow)
+						want(t, "a cancelled server", err, loop.Cancelled)
+						return err
+					}))
+					for range steps {
+						must(t, loop.Checkpoint(task))
+					}
+					return n.Cancel("enough")
+				})
+				must(t, err)
+				if ln.Addr().IsValid() {
+					t.Error("the listener is open")
+				}
+				closeAll(all...)
+				return nil
+			})
+		}
+	})
+}
+
+// TestServeListenerFails closes the listener behind the server's back.
+func TestServeListenerFails(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		err := serving(task, t, echo, func(s *socket.Server) error {
+			c := dial(task, t, s)
+			defer c.Close()
+			settle(task, t)
+			must(t, s.Listener().Close())
+			receives(task, t, c, "")
+			return nil
+		})
+		want(t, "a server without its listener", err, loop.ErrClosed)
+		if errors.Is(err, loop.Cancelled) {
+			t.Errorf("it was not cancelled: %v", err)
+		}
+		return nil
+	})
+}
