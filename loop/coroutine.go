@@ -84,19 +84,30 @@ func (t *Task) joinGoexit(e *PanicError) error {
 	return newGroup(append([]error{e}, t.rare.unwound...))
 }
 
-// dispose ends the coroutine. A poisoned one takes the goroutine that stops
-// it along.
+// dispose ends a coroutine without a task.
 func (c *coroutine) dispose() {
-	if !c.poisoned {
-		c.stop()
+	if c.poisoned {
+		c.stopElsewhere()
 		return
 	}
+	c.stop()
+}
+
+// stopElsewhere ends a coroutine in which a Goexit is in progress, or may yet
+// begin: it takes the goroutine that stops it along. A panic is returned.
+func (c *coroutine) stopElsewhere() (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer func() {
+			if v := recover(); v != nil {
+				err = &PanicError{Value: v, Stack: debug.Stack(), Task: "coroutine"}
+			}
+		}()
 		c.stop()
 	}()
 	<-done
+	return err
 }
 
 // takeCoroutine gives t an idle coroutine or a new one.

@@ -277,13 +277,16 @@ func (l *Loop) cancelMain(source Source, reason string) {
 func (l *Loop) shutDown() {
 	for _, t := range l.leftovers() {
 		l.current = t
-		c := t.co
-		c.stop()
-		if c.poisoned {
-			c.dispose()
+		if t.co != nil {
+			if err := t.co.stopElsewhere(); err != nil {
+				l.crashes = append(l.crashes, err)
+			}
+		}
+		if !t.done { // it never began, or its coroutine was lost
+			t.finish(l.broken)
 		}
 	}
-	l.current = nil
+	l.current, l.ready, l.batch = nil, nil, nil
 	l.entry.close()
 	l.runEntries()
 	for _, c := range l.idle {

@@ -93,12 +93,12 @@ func (l *Loop) resume(t *Task) {
 	}
 	l.beginTurn(t)
 	_, alive := c.next()
-	l.endTurn()
 	if c.task.done {
-		l.releaseCoroutine(c)
+		l.releaseCoroutine(c) // first, so that no failure below loses it
 	} else if !alive {
 		panic(fmt.Sprintf("loop: the coroutine of %v ended before its task", c.task))
 	}
+	l.endTurn()
 }
 
 func (l *Loop) takeNext() *Task {
@@ -129,7 +129,7 @@ func (l *Loop) endTurn() {
 //
 //lion:opt follow-on
 func (l *Loop) followOn(c *coroutine) bool {
-	if l.next >= len(l.batch) || l.batch[l.next].co != nil || l.broken != nil {
+	if l.broken != nil || l.next >= len(l.batch) || l.batch[l.next].co != nil {
 		return false
 	}
 	l.endTurn()
@@ -250,8 +250,8 @@ func (l *Loop) fail(err error) {
 	l.current = nil
 }
 
-// leftovers returns the tasks that are still alive, children before parents,
-// in a loop that broke.
+// leftovers returns the tasks that have not ended, children before parents, in
+// a loop that broke.
 func (l *Loop) leftovers() []*Task {
 	var found []*Task
 	var walk func(n *Nursery)
@@ -260,9 +260,7 @@ func (l *Loop) leftovers() []*Task {
 			for inner := t.nurseries; inner != nil; inner = inner.outer {
 				walk(inner)
 			}
-			if t.co != nil && !t.done {
-				found = append(found, t)
-			}
+			found = append(found, t)
 		}
 	}
 	walk(l.mainNursery)

@@ -57,6 +57,7 @@ type taskRare struct {
 	target  *Nursery // the nursery it is being started in
 	lost    error    // set when its wait could not be aborted properly
 	unwound []error  // of nurseries that a Goexit left
+	waits   int      // begun since the loop broke
 	breaks  map[*ParkingLot]int
 }
 
@@ -204,17 +205,24 @@ func (t *Task) suspend() {
 	}
 }
 
+// unwindWaits is how many waits a task may begin in a broken loop: enough for
+// any clean-up. A task that goes on after that would go on for ever.
+const unwindWaits = 1000
+
 // unwind makes every wait of the task end at once: the loop is broken and
 // wants its tasks to end.
 func (t *Task) unwind() {
-	if t.parked {
-		t.parked = false
-		t.loop.parkedTasks--
-		t.timer.stop(t.loop)
+	l := t.loop
+	l.abort(t, l.broken)
+	if t.parked { // the wait can not be aborted
+		l.wake(t, nil)
 	}
-	t.alert, t.rarely().lost = true, t.loop.broken
-	t.wakeErr = t.loop.broken
-	t.loop.current = t
+	r := t.rarely()
+	t.alert, r.lost, t.wakeErr = true, l.broken, l.broken
+	l.current = t
+	if r.waits++; r.waits > unwindWaits {
+		runtime.Goexit()
+	}
 }
 
 // finish is called when the function of the task has returned or panicked,
