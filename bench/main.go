@@ -62,7 +62,6 @@ type settings struct {
 	quick, long bool
 	html, json  string
 	verbose     bool
-	lines       bool
 }
 
 func main() {
@@ -79,7 +78,8 @@ func run(args []string, out io.Writer, complaints *os.File) int {
 		fmt.Fprintln(complaints, "bench:", err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(),
+		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	r, err := s.measure(ctx, complaints)
 	if err != nil {
