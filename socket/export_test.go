@@ -1,0 +1,18 @@
+package socket
+
+import (
+	"reflect"
+
+	"github.com/lion-go/lion/loop"
+)
+
+// IdleConnectionSize is the memory in bytes that a server and its loop hold
+// for an idle connection, the kernel's left out, as far as the sizes of their
+// structures tell: the connection, its method value, its descriptor, and the
+// slots of the loop and the poller, which are slices that have grown to twice
+// what is needed.
+func IdleConnectionSize() int {
+	size := func(v any) int { return int(reflect.TypeOf(v).Size()) }
+	const methodValue, slots = 16, 2 * (16 + 24)
+	return size(served{}) + methodValue + size(loop.Descriptor{}) + slots
+}
