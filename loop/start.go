@@ -66,7 +66,7 @@ func (s *starting) begin(t *Task, fn func(*Task, func(any) error) error, opts []
 		return fn(t, s.started)
 	})
 	r := s.task.rarely()
-	r.name, r.target = functionName(codePointer(fn)), n
+	s.task.pc, r.target = codePointer(fn), n
 	for _, opt := range opts {
 		opt(s.task)
 	}
