@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -60,7 +61,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	f.StringVar(&c.transport, "transport", transportLion, "what carries the bytes: lion or net")
 	f.IntVar(&c.loops, "loops", runtime.GOMAXPROCS(0),
 		"event `loops` of lion, or processors that net may use at once")
-	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "IP `address` and port to listen on")
+	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "IP `address` and port to listen on; :8080 listens on all addresses")
 	f.StringVar(&c.root, "root", "", "`directory` whose files are served; without it there are none")
 	f.BoolVar(&c.log, "log", false, "write a line for each request to standard output")
 	f.BoolVar(&c.debugFree, "debug-free", false,
@@ -92,15 +93,27 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	return c, c.check()
 }
 
+// port reads the address, which is that of an interface or, with nothing before
+// the port, stands for all.
+func (c *config) port() (uint16, error) {
+	text := c.addr
+	if strings.HasPrefix(text, ":") {
+		text = "0.0.0.0" + text
+	}
+	addr, err := netip.ParseAddrPort(text)
+	return addr.Port(), err
+}
+
 // check refuses what can not mean anything.
 func (c *config) check() error {
-	addr, err := netip.ParseAddrPort(c.addr)
+	port, err := c.port()
 	switch {
 	case c.transport != transportLion && c.transport != transportNet:
 		return fmt.Errorf("-transport is %q; it is lion or net", c.transport)
 	case err != nil:
-		return fmt.Errorf("-addr is %q; it takes an IP address and a port, such as 127.0.0.1:8080", c.addr)
-	case addr.Port() == 0 && c.loops > 1 && c.transport == transportLion:
+		return fmt.Errorf("-addr is %q; it takes an IP address and a port, such as 127.0.0.1:8080,"+
+			" or :8080 for all addresses", c.addr)
+	case port == 0 && c.loops > 1 && c.transport == transportLion:
 		return errors.New("-addr with port 0 lets the system choose a port, for each loop another: give -loops 1")
 	}
 	for _, limit := range []struct {

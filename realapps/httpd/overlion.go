@@ -43,6 +43,9 @@ func (o *overLion) main(t *loop.Task, index int) error {
 		setup = append(setup, socket.With(socket.ReusePort, true))
 	}
 	ln, err := socket.ListenTCP(t.Loop(), c.addr, setup...)
+	if errors.Is(err, errors.ErrUnsupported) && c.loops > 1 {
+		return fmt.Errorf("this system does not let %d loops share an address (-loops 1 works): %w", c.loops, err)
+	}
 	if err != nil {
 		return err
 	}

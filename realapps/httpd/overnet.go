@@ -18,7 +18,7 @@ import (
 // goroutine for each connection.
 func serveNet(c *config, s *site, ready func(addr string)) error {
 	runtime.GOMAXPROCS(c.loops)
-	ln, err := net.Listen("tcp", c.addr)
+	ln, err := net.Listen(network(c.addr), c.addr)
 	if err != nil {
 		return err
 	}
@@ -38,6 +38,18 @@ func serveNet(c *config, s *site, ready func(addr string)) error {
 	release() // a second signal ends the process at once
 	s.stop()
 	return shutDown(server, c.grace)
+}
+
+// network makes [::] mean what it means to lion: IPv6 only. Without an address it
+// is all of both families.
+func network(addr string) string {
+	switch addr[0] {
+	case ':':
+		return "tcp"
+	case '[':
+		return "tcp6"
+	}
+	return "tcp4"
 }
 
 func shutDown(server *fasthttp.Server, grace time.Duration) error {

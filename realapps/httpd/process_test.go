@@ -71,7 +71,13 @@ var readyLine = regexp.MustCompile(`^httpd: serving on (\S+) \(transport (lion|n
 // When the test ends the process has to stop in order, with exit code 0.
 func start(t *testing.T, transport string, args ...string) *process {
 	t.Helper()
-	p := launch(t, append([]string{"-transport", transport, "-loops", "1", "-addr", "127.0.0.1:0"}, args...)...)
+	return startOn(t, transport, "127.0.0.1:0", append([]string{"-loops", "1"}, args...)...)
+}
+
+// startOn is start on an address of the caller's choice.
+func startOn(t *testing.T, transport, addr string, args ...string) *process {
+	t.Helper()
+	p := launch(t, append([]string{"-transport", transport, "-addr", addr}, args...)...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lion-go/lion/sys"
 )
 
 // refused waits until the server accepts no more connections: then it has seen
@@ -95,15 +98,102 @@ func TestGraceEnds(t *testing.T) {
 
 func TestStopAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, transport string) {
-		p := start(t, transport)
-		begin := time.Now()
-		if code := p.stop(); code != exitOK || p.errs.String() != "" {
-			t.Errorf("code %d: %s", code, p.errs.String())
-		}
-		if took := time.Since(begin); took > patience/2 {
-			t.Errorf("it took %v", took)
+		for _, signal := range []os.Signal{sys.Interrupt, sys.Terminate} {
+			stopAtOnce(t, start(t, transport), signal)
 		}
 	})
+}
+
+func stopAtOnce(t *testing.T, p *process, signal os.Signal) {
+	t.Helper()
+	begin := time.Now()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(); code != exitOK || p.errs.String() != "" {
+		t.Errorf("%v: code %d: %s", signal, code, p.errs.String())
+	}
+	if took := time.Since(begin); took > patience/2 {
+		t.Errorf("%v: it took %v", signal, took)
+	}
+}
+
+// TestTwoLoops share an address; each takes its part of the connections.
+func TestTwoLoops(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		p := startOn(t, transport, freeAddress(t), "-loops", "2")
+		for range 50 {
+			c := p.dial()
+			c.send(getHello)
+			c.hello()
+		}
+		stopAtOnce(t, p, sys.Terminate)
+	})
+}
+
+// freeAddress returns an address on which nobody listens. Somebody may by the
+// time it is used, but the system hands ports out in turns.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// TestEverywhere: without an address httpd serves on all of both families.
+func TestEverywhere(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		p := startOn(t, transport, ":0", "-loops", "1")
+		_, port, err := net.SplitHostPort(p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range []string{"127.0.0.1", "::1"} {
+			if ln, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+				t.Logf("no %s here: %v", host, err)
+				continue
+			} else {
+				ln.Close()
+			}
+			p.addr = net.JoinHostPort(host, port)
+			c := p.dial()
+			c.send(getHello)
+			c.hello()
+		}
+	})
+}
+
+// scriptedListener answers Accept with errors, then with a connection.
+type scriptedListener struct {
+	net.Listener
+	errs []error
+	conn net.Conn
+}
+
+func (l *scriptedListener) Accept() (net.Conn, error) {
+	if len(l.errs) == 0 {
+		return l.conn, nil
+	}
+	err := l.errs[0]
+	l.errs = l.errs[1:]
+	return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
+}
+
+func TestPatientListener(t *testing.T) {
+	conn, peer := net.Pipe()
+	defer conn.Close()
+	defer peer.Close()
+	l := patientListener{&scriptedListener{errs: []error{sys.EMFILE, sys.ECONNABORTED}, conn: conn}}
+	if got, err := l.Accept(); got != conn || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	l = patientListener{&scriptedListener{errs: []error{sys.EINVAL}}}
+	if _, err := l.Accept(); !errors.Is(err, sys.EINVAL) {
+		t.Errorf("a listener that is wrong gave %v", err)
+	}
 }
 
 func TestAccessLog(t *testing.T) {
@@ -231,7 +321,7 @@ func TestCanNotServe(t *testing.T) {
 		for want, args := range map[string][]string{
 			"opening -root":     {"-root", file},
 			"no such file":      {"-root", file + "2"},
-			"address":           {"-addr", taken.Addr().String()},
+			"address already":   {"-loops", "1", "-addr", taken.Addr().String()},
 			"requested address": {"-addr", "192.0.2.1:1", "-loops", "1"},
 		} {
 			code, _, stderr := runToEnd(t, append([]string{"-transport", transport}, args...)...)

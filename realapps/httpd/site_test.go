@@ -125,7 +125,11 @@ func TestPipelining(t *testing.T) {
 		p := start(t, transport)
 		c := p.dial()
 		const requests = 500
-		go c.send(strings.Repeat(getHello, requests))
+		go func() {
+			if _, err := c.Write([]byte(strings.Repeat(getHello, requests))); err != nil {
+				t.Error(err)
+			}
+		}()
 		for range requests {
 			c.hello()
 		}
