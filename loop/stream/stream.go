@@ -78,11 +78,11 @@ func Partial(sent int, err error) error {
 // Sent tells from the error of SendAll how many bytes went: all, for which it
 // has to be told their number, or those that a *SendError names, or none.
 func Sent(err error, all int) int {
-	var e *SendError
-	switch {
-	case err == nil:
+	if err == nil {
 		return all
-	case errors.As(err, &e):
+	}
+	var e *SendError // after the usual case, since it goes to the heap
+	if errors.As(err, &e) {
 		return e.Sent
 	}
 	return 0

@@ -23,10 +23,10 @@ import (
 // loop.ErrTimeout, a net.Error, after a deadline. loop.Cancelled comes through
 // as it is and is to be handed up.
 type TaskConn struct {
-	t    *loop.Task
-	c    stream.Stream
-	read deadline
-	writ deadline
+	t     *loop.Task
+	c     stream.Stream
+	read  deadline
+	write deadline
 
 	keepOpen bool
 	closed   bool
@@ -79,15 +79,51 @@ func (c *TaskConn) Read(b []byte) (n int, err error) {
 	case !c.read.set:
 		n, err = c.c.Receive(c.t, b)
 	default:
-		err = c.read.limit(c.t, func() (err error) {
-			n, err = c.c.Receive(c.t, b)
-			return err
-		})
+		n, err = c.readInTime(b)
 	}
 	if n == 0 && err == nil {
 		return 0, io.EOF
 	}
 	return n, translate(err)
+}
+
+// readInTime reads under the deadline.
+func (c *TaskConn) readInTime(b []byte) (n int, err error) {
+	//lion:opt deadline-last a deadline costs a scope, which only a wait needs
+	if now, ok := c.c.(nowaiter); ok {
+		n, err = c.atOnce(&c.read, func() (int, error) { return now.ReceiveNowait(b) })
+		if err != loop.ErrWouldBlock {
+			return n, err
+		}
+	}
+	err = c.read.limit(c.t, func() (err error) {
+		n, err = c.c.Receive(c.t, b)
+		return err
+	})
+	return n, err
+}
+
+// nowaiter is a stream that can be tried without waiting.
+type nowaiter interface {
+	// ReceiveNowait receives; it never suspends.
+	ReceiveNowait(b []byte) (int, error)
+	// SendNowait sends some of b; it never suspends.
+	SendNowait(b []byte) (int, error)
+}
+
+// atOnce makes a call that does not wait into a checkpoint under a deadline.
+func (c *TaskConn) atOnce(d *deadline, call func() (int, error)) (int, error) {
+	if err := loop.CheckpointIfCancelled(c.t); err != nil {
+		return 0, err
+	}
+	if d.passed(c.t) {
+		return 0, loop.ErrTimeout
+	}
+	n, err := call()
+	if err == nil {
+		err = loop.ShieldedCheckpoint(c.t)
+	}
+	return n, err
 }
 
 // Write sends all of b. If it fails it returns how much went. It suspends the
@@ -96,16 +132,31 @@ func (c *TaskConn) Write(b []byte) (n int, err error) {
 	switch {
 	case c.closed:
 		return 0, errClosed
-	case !c.writ.set:
+	case !c.write.set:
 		err = c.c.SendAll(c.t, b)
-		return stream.Sent(err, len(b)), translate(err)
-	}
-	err = c.writ.limit(c.t, func() error {
-		err := c.c.SendAll(c.t, b)
 		n = stream.Sent(err, len(b))
+	default:
+		n, err = c.writeInTime(b)
+	}
+	return n, translate(err)
+}
+
+// writeInTime writes under the deadline.
+func (c *TaskConn) writeInTime(b []byte) (n int, err error) {
+	//lion:opt deadline-last
+	if now, ok := c.c.(nowaiter); ok && len(b) > 0 {
+		n, err = c.atOnce(&c.write, func() (int, error) { return now.SendNowait(b) })
+		if n == len(b) || err != nil && err != loop.ErrWouldBlock {
+			return n, err
+		}
+	}
+	began := n
+	err = c.write.limit(c.t, func() error {
+		err := c.c.SendAll(c.t, b[began:])
+		n = began + stream.Sent(err, len(b)-began)
 		return err
 	})
-	return n, translate(err)
+	return n, err
 }
 
 // CloseWrite tells the peer that nothing more will be written, as
@@ -170,7 +221,7 @@ func (c *TaskConn) SetWriteDeadline(when time.Time) error {
 	if c.closed {
 		return errClosed
 	}
-	return c.writ.move(when)
+	return c.write.move(when)
 }
 
 // deadline is that of one direction.
@@ -192,10 +243,12 @@ func (d *deadline) move(when time.Time) error {
 	return nil
 }
 
-// limit runs fn under the deadline. A deadline that has passed wins over what
-// fn could do.
+// passed reports whether it is too late, whatever could be done at once.
+func (d *deadline) passed(t *loop.Task) bool { return !t.Now().Before(d.when) }
+
+// limit runs fn under the deadline.
 func (d *deadline) limit(t *loop.Task, fn func() error) error {
-	if !t.Now().Before(d.when) {
+	if d.passed(t) {
 		if err := loop.Checkpoint(t); err != nil {
 			return err
 		}
