@@ -14,10 +14,12 @@ import (
 // that become runnable meanwhile wait for the next pass.
 
 const (
-	// pollTurns and pollTime bound how long the kernel is not asked for
-	// events while tasks are runnable. Asking at every pass would cost four
-	// times as much for each hand-over between two tasks; a bound in turns
-	// alone would starve I/O beside tasks that compute.
+	// pollTurns and pollTime bound how long passes may follow each other
+	// without the kernel being asked for events. Asking at every pass would
+	// cost four times as much for each hand-over between two tasks; a bound
+	// in turns alone would starve I/O beside tasks that compute. Within a
+	// pass it is not asked: whom it would name would wait for the next pass
+	// anyway, and a busy server would ask for few events at a time.
 	pollTurns = 64
 	pollTime  = 50 * time.Microsecond
 
@@ -32,8 +34,9 @@ const (
 
 	// neighbourTime is how long the loop keeps its thread without a pause:
 	// then other goroutines get their turn, which otherwise would wait for
-	// the runtime to preempt the loop, 10 ms later.
-	neighbourTime = time.Millisecond
+	// the runtime to preempt the loop, 10 ms later. Half of it is what they
+	// wait on average, and twice of it is promised.
+	neighbourTime = 500 * time.Microsecond
 
 	// restTime is how long a wait for events must have taken to count as a
 	// pause in which others had their turn.
@@ -75,11 +78,6 @@ func (l *Loop) pass() error {
 	}
 	for l.next = 0; l.next < len(l.batch); {
 		l.resume(l.takeNext())
-		if l.pollDue() {
-			if err := l.wait(0); err != nil {
-				return err
-			}
-		}
 	}
 	l.counters.passes++
 	return nil
@@ -133,9 +131,6 @@ func (l *Loop) followOn(c *coroutine) bool {
 		return false
 	}
 	l.endTurn()
-	if l.pollDue() {
-		return false
-	}
 	t := l.takeNext()
 	c.task, t.co = t, c
 	l.beginTurn(t)
@@ -148,7 +143,8 @@ func (l *Loop) followOn(c *coroutine) bool {
 //lion:opt turn-stride
 func (l *Loop) lookAfterTurns() {
 	before := l.cachedNow
-	if time.Duration(l.readClock()-before) > slowTurn*time.Duration(l.unseenTurns) {
+	l.yieldThread(l.realTime())
+	if time.Duration(l.cachedNow-before) > slowTurn*time.Duration(l.unseenTurns) {
 		l.turnStride = 1
 	} else {
 		l.turnStride = turnStride
@@ -165,6 +161,10 @@ func (l *Loop) pollDue() bool {
 // poll asks for events, and waits for them if nothing can run.
 func (l *Loop) poll() error {
 	if len(l.ready) > 0 {
+		if len(l.slots) == len(l.freeSlots) {
+			l.sincePoll, l.lastPoll = 0, l.cachedNow
+			return nil // no descriptor, so no event
+		}
 		return l.wait(0)
 	}
 	d, plan := l.patience()
@@ -188,7 +188,8 @@ func (l *Loop) poll() error {
 // says that it sleeps first and then looks at the queue. So either they see
 // that it sleeps, or it sees the call.
 func (l *Loop) wait(d time.Duration) error {
-	began := l.yieldThread()
+	began := l.realTime()
+	l.yieldThread(began)
 	if d > 0 {
 		l.sleeping.Store(true)
 		if l.entry.waiting() {
@@ -196,9 +197,7 @@ func (l *Loop) wait(d time.Duration) error {
 		}
 	}
 	n, err := l.poller.Wait(l.events, d)
-	if d > 0 {
-		l.sleeping.Store(false)
-	}
+	l.sleeping.Store(false)
 	if err != nil {
 		return internal("waiting for events", err)
 	}
@@ -222,16 +221,13 @@ func (l *Loop) wait(d time.Duration) error {
 }
 
 // yieldThread lets other goroutines run if the loop has not rested for long.
-// It returns the real time.
-func (l *Loop) yieldThread() int64 {
-	now := l.realTime()
+func (l *Loop) yieldThread(now int64) {
 	if now-l.lastRest < int64(neighbourTime) {
-		return now
+		return
 	}
 	runtime.Gosched()
 	l.counters.yields++
 	l.lastRest = l.realTime()
-	return l.lastRest
 }
 
 // realTime is the time since the start, whatever clock the loop has.
