@@ -223,40 +223,40 @@ func TestS093NurseryCancel(t *testing.T) {
 
 func TestS094TaskLocalsComeFromSpawner(t *testing.T) {
 	local := loop.NewLocal("local", 0)
-	expect := func(what string, task *loop.Task, value int) {
+	expect := func(task *loop.Task, what string, value int) {
 		t.Helper()
 		if got := get(task, local); got != value {
 			t.Errorf("%s: %d, want %d", what, got, value)
 		}
 	}
 	looptest.Run(t, func(owner *loop.Task) error {
-		expect("the default", owner, 0)
+		expect(owner, "the default", 0)
 		set(owner, local, 1)
 		return loop.Nurse(owner, func(n *loop.Nursery) error {
 			n.Spawn(func(spawner *loop.Task) error {
-				expect("from the owner", spawner, 1)
+				expect(spawner, "from the owner", 1)
 				set(spawner, local, 2)
 				n.Spawn(func(child *loop.Task) error {
-					expect("from the spawner, not the owner of the nursery", child, 2)
+					expect(child, "from the spawner, not the owner of the nursery", 2)
 					set(child, local, 3)
 					if err := loop.Sleep(child, time.Microsecond); err != nil {
 						return err
 					}
-					expect("its own", child, 3)
+					expect(child, "its own", 3)
 					return nil
 				})
 				set(spawner, local, 4)
 				if err := loop.Sleep(spawner, time.Microsecond); err != nil {
 					return err
 				}
-				expect("the spawner does not see its child's", spawner, 4)
+				expect(spawner, "the spawner does not see its child's", 4)
 				return nil
 			})
 			n.Spawn(func(running *loop.Task) error {
 				if err := loop.Sleep(running, time.Microsecond); err != nil {
 					return err
 				}
-				expect("a later change of the owner is not seen", running, 1)
+				expect(running, "a later change of the owner is not seen", 1)
 				return nil
 			})
 			set(owner, local, 5)

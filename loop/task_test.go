@@ -231,7 +231,7 @@ func TestS109StaleTaskHandle(t *testing.T) {
 
 // wrong is every function that takes a task, called with one that does not
 // run.
-func wrong(t *testing.T, who string, other *loop.Task) {
+func wrong(other *loop.Task, t *testing.T, who string) {
 	t.Helper()
 	var lot loop.ParkingLot
 	ran := func() error { t.Errorf("%s: code ran", who); return nil }
@@ -278,13 +278,13 @@ func TestS108WrongTask(t *testing.T) {
 			n.Spawn(func(task *loop.Task) error { parked = task; return sleeper(task) })
 			n.Spawn(func(task *loop.Task) error { ended = task; return nil })
 			settled(main, t)
-			wrong(t, "a parked task", parked)
-			wrong(t, "a task that has ended", ended)
-			wrong(t, "the root", main.Loop().Root())
-			n.Spawn(func(*loop.Task) error { wrong(t, "the owner, by a child", main); return nil })
+			wrong(parked, t, "a parked task")
+			wrong(ended, t, "a task that has ended")
+			wrong(main.Loop().Root(), t, "the root")
+			n.Spawn(func(*loop.Task) error { wrong(main, t, "the owner, by a child"); return nil })
 			settled(main, t)
 			called := make(chan struct{})
-			main.Loop().CallSoon(func() { wrong(t, "any task, by a callback", main); close(called) })
+			main.Loop().CallSoon(func() { wrong(main, t, "any task, by a callback"); close(called) })
 			for range 2 {
 				loop.ShieldedCheckpoint(main)
 			}
@@ -295,7 +295,8 @@ func TestS108WrongTask(t *testing.T) {
 	})
 }
 
-// From a goroutine of its own the handle is refused while the task waits.
+// From a goroutine of its own the handle is refused while its task does not
+// run.
 func TestS109HandleInForeignGoroutine(t *testing.T) {
 	looptest.Run(t, func(main *loop.Task) error {
 		var ended *loop.Task
@@ -303,7 +304,7 @@ func TestS109HandleInForeignGoroutine(t *testing.T) {
 			return n.Spawn(func(task *loop.Task) error { ended = task; return nil })
 		})
 		done := make(chan struct{})
-		go func() { defer close(done); wrong(t, "a goroutine", ended) }()
+		go func() { defer close(done); wrong(ended, t, "a goroutine") }()
 		<-done
 		return err
 	})
@@ -322,7 +323,7 @@ func TestS446TaskOfAnotherLoop(t *testing.T) {
 		})
 	}()
 	task := <-other // its loop is busy with another task until released
-	looptest.Run(t, func(*loop.Task) error { wrong(t, "a task of another loop", task); return nil })
+	looptest.Run(t, func(*loop.Task) error { wrong(task, t, "a task of another loop"); return nil })
 	close(release)
 	if err := <-ended; err != nil {
 		t.Error(err)
