@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,13 +18,15 @@ const leakPatience = time.Second
 
 // inventory is what a process holds at one moment.
 type inventory struct {
-	goroutines int
+	goroutines map[string]string // their stacks, by number
 	fds        []sys.FD
 }
 
-// warm makes the runtime open what it keeps open for good.
+// warm makes the runtime open and start what it keeps for good.
 var warm = sync.OnceValue(func() error {
-	return loop.Run(func(t *loop.Task) error { return loop.Sleep(t, time.Microsecond) })
+	return loop.Run(func(t *loop.Task) error {
+		return loop.Sleep(t, time.Microsecond)
+	}, loop.CatchInterrupt())
 })
 
 func takeInventory(tb testing.TB) inventory {
@@ -35,33 +38,61 @@ func takeInventory(tb testing.TB) inventory {
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		tb.Fatalf("listing the open descriptors: %v", err)
 	}
-	return inventory{goroutines: runtime.NumGoroutine(), fds: fds}
+	return inventory{goroutines: goroutines(), fds: fds}
 }
 
-// compare fails the test if there is more now than in the inventory.
+// compare fails the test if there is now what is not in the inventory.
 func (i inventory) compare(tb testing.TB) {
 	tb.Helper()
+	for _, stack := range i.newGoroutines() {
+		tb.Errorf("a goroutine was left running:\n%s", stack)
+	}
 	fds, _ := sys.OpenFDs()
 	for _, fd := range fds {
 		if !slices.Contains(i.fds, fd) {
 			tb.Errorf("descriptor %v was left open", fd)
 		}
 	}
-	if n := lastingGoroutines(i.goroutines); n > i.goroutines {
-		tb.Errorf("%d goroutines were left running\n%s", n-i.goroutines, stacks())
+}
+
+// newGoroutines returns the stacks of goroutines that are not in the
+// inventory and do not end soon.
+func (i inventory) newGoroutines() (left []string) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(leakPatience); ; <-tick.C {
+		left = nil
+		for number, stack := range goroutines() {
+			if _, old := i.goroutines[number]; !old {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 0 || time.Now().After(end) {
+			return left
+		}
 	}
 }
 
-// lastingGoroutines waits until at most n goroutines run, but not for long,
-// and returns how many do.
-func lastingGoroutines(n int) int {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	end := time.Now().Add(leakPatience)
-	for runtime.NumGoroutine() > n && time.Now().Before(end) {
-		<-tick.C
+// goroutines returns the stacks of all goroutines, by their numbers, which are
+// never used twice.
+func goroutines() map[string]string {
+	found := map[string]string{}
+	for _, stack := range strings.Split(string(stacks()), "\n\n") {
+		number, _, _ := strings.Cut(strings.TrimPrefix(stack, "goroutine "), " ")
+		found[number] = stack
 	}
-	return runtime.NumGoroutine()
+	return found
+}
+
+// stacks returns the stacks of all goroutines; suspended tasks are among
+// them.
+func stacks() []byte {
+	for size := 1 << 16; ; size *= 2 {
+		buf := make([]byte, size)
+		if n := runtime.Stack(buf, true); n < size {
+			return buf[:n]
+		}
+	}
 }
 
 // checkLoops fails the test if a loop that has ended still holds something.

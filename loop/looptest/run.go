@@ -182,11 +182,3 @@ func taskList(l *loop.Loop) string {
 	}
 	return b.String()
 }
-
-// stacks returns the stacks of all goroutines; suspended tasks are among
-// them.
-func stacks() []byte {
-	const stacksMax = 1 << 20
-	buf := make([]byte, stacksMax)
-	return buf[:runtime.Stack(buf, true)]
-}

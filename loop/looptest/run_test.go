@@ -2,7 +2,6 @@ package looptest
 
 import (
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -33,7 +32,7 @@ func TestRunEach(t *testing.T) {
 
 func TestWatchdogDumps(t *testing.T) {
 	var l *loop.Loop
-	defer lastingGoroutines(runtime.NumGoroutine())
+	defer takeInventory(t).compare(t)
 	ended := make(chan struct{})
 	r := record(func(r *recorder) {
 		Config{Limit: 20 * time.Millisecond}.Run(r, func(task *loop.Task) error {
@@ -48,7 +47,7 @@ func TestWatchdogDumps(t *testing.T) {
 }
 
 func TestWatchdogOfHeldLoop(t *testing.T) {
-	defer lastingGoroutines(runtime.NumGoroutine())
+	defer takeInventory(t).compare(t)
 	release, ended := make(chan struct{}), make(chan struct{})
 	r := record(func(r *recorder) {
 		Config{Limit: 20 * time.Millisecond}.Run(r, func(*loop.Task) error {
@@ -77,7 +76,7 @@ func TestLeaksAreFound(t *testing.T) {
 			return nil
 		})
 	})
-	wantFailure(t, r, "was left open", "1 registered descriptors", "1 goroutines were left running")
+	wantFailure(t, r, "was left open", "1 registered descriptors", "a goroutine was left running", "TestLeaksAreFound")
 	close(release)
 	for _, fd := range kept {
 		sys.Close(fd)
