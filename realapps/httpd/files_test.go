@@ -156,7 +156,7 @@ func TestNothingElse(t *testing.T) {
 		"only/.hidden/index.html": "secret",
 	})
 	links := map[string]string{
-		"out.txt": filepath.Join(outside, "secret.txt"), "up": "..", "outdir": outside, "loop": "loop",
+		"out.txt": filepath.Join(outside, "secret.txt"), "up": "..", "in": "page.html", "outdir": outside, "loop": "loop",
 	}
 	for name, target := range links {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
@@ -185,9 +185,11 @@ func TestNothingElse(t *testing.T) {
 			}
 		}
 		c := p.dial()
-		c.send(get("/page.html"))
-		if _, body := c.answer(); body != "page" {
-			t.Errorf("the page is %q", body)
+		for _, path := range []string{"/page.html", "/in"} {
+			c.send(get(path))
+			if _, body := c.answer(); body != "page" {
+				t.Errorf("%s is %q", path, body)
+			}
 		}
 	})
 }

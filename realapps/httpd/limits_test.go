@@ -106,6 +106,23 @@ func TestHeaderLimit(t *testing.T) {
 	})
 }
 
+// TestFullBuffer sends requests that end where the buffer ends, so that a short
+// receive never tells that there is no more.
+func TestFullBuffer(t *testing.T) {
+	const size = 1024
+	const begin, end = "GET /hello HTTP/1.1\r\nHost: a\r\nX: ", "\r\n\r\n"
+	request := begin + strings.Repeat("x", size-len(begin)-len(end)) + end
+	onBoth(t, func(t *testing.T, transport string) {
+		c := start(t, transport, "-max-header", strconv.Itoa(size)).dial()
+		for _, at := range []int{1, 3, 1, 2} {
+			c.send(strings.Repeat(request, at))
+			for range at {
+				c.hello()
+			}
+		}
+	})
+}
+
 func TestBodyLimit(t *testing.T) {
 	onBoth(t, func(t *testing.T, transport string) {
 		p := start(t, transport, "-body-limit", "1000")
