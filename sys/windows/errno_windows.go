@@ -61,7 +61,8 @@ const (
 
 // AcceptTransient says whether err, from [Accept], concerns only the one
 // connection that was to be accepted: the listener is fine, try again. Winsock
-// reports a connection that was reset in the queue as WSAECONNRESET.
+// reports a connection that was reset in the queue as WSAECONNRESET, and Wine
+// as WSAENOTCONN, since it asks the dead connection for its peer.
 func AcceptTransient(err error) bool {
 	var e Errno
 	if !errors.As(err, &e) {
@@ -70,7 +71,7 @@ func AcceptTransient(err error) bool {
 	switch e {
 	case ECONNRESET, ECONNABORTED, ENETDOWN, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH,
 		EOPNOTSUPP, ESOCKTNOSUPPORT, EPROTONOSUPPORT, ETIMEDOUT, ENOPROTOOPT,
-		EPROTO, EPERM:
+		EPROTO, EPERM, ENOTCONN:
 		return true
 	}
 	return false

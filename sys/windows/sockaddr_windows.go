@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -44,15 +45,16 @@ func (a *Sockaddr) Family() int {
 }
 
 var (
-	errAddrInvalid = errors.New("address is not valid")
-	errAddrFamily  = errors.New("address does not fit the socket's family")
-	errAddrZone    = errors.New("no interface has the name of the zone")
-	errUnixName    = errors.New("unix socket name is empty, too long or contains a zero byte")
+	errAddrInvalid = fmt.Errorf("address is not valid: %w", EINVAL)
+	errAddrFamily  = fmt.Errorf("address does not fit the socket's family: %w", EINVAL)
+	errAddrZone    = fmt.Errorf("no interface has the name of the zone: %w", EINVAL)
+	errUnixName    = fmt.Errorf("unix socket name is empty, too long or contains a zero byte: %w", EINVAL)
 )
 
 // SetAddrPort sets a to an Internet address of the given family. AF_INET wants
 // an IPv4 address, mapped or not; AF_INET6 takes every address and maps IPv4
-// ones. A zone is an interface's name or number.
+// ones. A zone is an interface's name or number. What does not fit matches
+// EINVAL.
 func (a *Sockaddr) SetAddrPort(family int, ap netip.AddrPort) error {
 	addr := ap.Addr()
 	if !addr.IsValid() {
