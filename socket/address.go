@@ -68,10 +68,11 @@ func AddrFrom(sa *sys.Sockaddr) Addr {
 }
 
 // Sockaddr is the address as the system wants it, for a socket of the given
-// family. An address that does not fit the family is refused.
+// family. An address that does not fit the family is refused: EAFNOSUPPORT.
 func (a Addr) Sockaddr(family int) (sa sys.Sockaddr, err error) {
+	fits4 := family == sys.AF_INET && (!a.ap.Addr().Is6() || a.ap.Addr().Is4In6())
 	switch {
-	case a.kind == addrInet && (family == sys.AF_INET || family == sys.AF_INET6):
+	case a.kind == addrInet && (fits4 || family == sys.AF_INET6):
 		err = sa.SetAddrPort(family, a.ap)
 	case a.kind == addrUnix && family == sys.AF_UNIX:
 		err = sa.SetUnix(a.name)

@@ -21,6 +21,21 @@ func allocates(tb testing.TB, what string, limit float64, fn func()) {
 	}
 }
 
+// freshMessage is how often the system's part allocates for a message that has
+// not been used before: nothing on Unix; Windows wants the buffers in an order
+// of its own.
+func freshMessage(tb testing.TB, fd sys.FD) float64 {
+	tb.Helper()
+	room := make([]byte, 10)
+	return testing.AllocsPerRun(allocRuns, func() {
+		buffers := [2][]byte{room[:5], room[5:]}
+		m := socket.Msg{Buffers: buffers[:], WantName: true}
+		if _, err := sys.RecvMsg(fd, &m, 0); err != sys.WouldBlock {
+			tb.Errorf("receiving nothing: %v", err)
+		}
+	})
+}
+
 func TestTransferAllocatesNothing(t *testing.T) {
 	runBudgeted(t, func(task *loop.Task) error {
 		a, b := pair(task, t)
@@ -32,7 +47,7 @@ func TestTransferAllocatesNothing(t *testing.T) {
 			_, err := b.Receive(task, room)
 			must(t, err)
 		})
-		allocates(t, "a vectored send", 0, func() {
+		allocates(t, "a vectored send", freshMessage(t, a.Socket().FD()), func() {
 			must(t, a.SendAllVectored(task, vector))
 			_, err := stream.ReceiveExactly(task, b, room[:len(data)])
 			must(t, err)
@@ -81,7 +96,7 @@ func TestDatagramAllocatesNothing(t *testing.T) {
 			_, err = b.RecvMsg(task, m, 0)
 			must(t, err)
 		})
-		allocates(t, "a datagram with addresses", 0, func() {
+		allocates(t, "a datagram with addresses", 2*freshMessage(t, a.FD()), func() {
 			_, err := c.SendTo(task, data, 0, to)
 			must(t, err)
 			_, _, err = c.RecvFrom(task, room, 0)

@@ -186,7 +186,7 @@ func TestConnectMisuse(t *testing.T) {
 		defer s.Close()
 		want(t, "no address", s.Connect(task, socket.Addr{}), loop.ErrMisuse)
 		six := socket.InetAddr(netip.MustParseAddrPort("[::1]:9"))
-		want(t, "another family", s.Connect(task, six), sys.EINVAL)
+		want(t, "another family", s.Connect(task, six), sys.EAFNOSUPPORT)
 		if s.Closed() {
 			t.Error("an address that cannot be meant closed the socket")
 		}

@@ -25,8 +25,8 @@ const (
 	// have run out: short enough for clients, long enough not to burn a core.
 	exhaustedPause = 100 * time.Millisecond
 
-	// transientMax bounds how many failed connections one call skips before
-	// other tasks get their turn.
+	// transientMax bounds how many failed connections one call skips before it
+	// waits as well: should the error be the listener's in truth, nothing spins.
 	transientMax = 64
 )
 
@@ -115,11 +115,14 @@ func (ln *Listener) next(t *loop.Task) (acceptance, error) {
 			return a, nil
 		case sys.Exhausted(err):
 			ln.noteExhausted(err)
-			if err := loop.Sleep(t, exhaustedPause); err != nil {
-				return a, err
-			}
-		case !sys.AcceptTransient(err):
-			return a, ln.failed(err)
+			err = loop.Sleep(t, exhaustedPause)
+		case sys.AcceptTransient(err): // so often that it may be the listener after all
+			err = loop.Sleep(t, exhaustedPause)
+		default:
+			err = ln.failed(err)
+		}
+		if err != nil {
+			return a, err
 		}
 	}
 }

@@ -345,6 +345,9 @@ func TestServeGoesOn(t *testing.T) {
 // nothing else.
 func TestServeBrokenConnection(t *testing.T) {
 	run(t, func(task *loop.Task) error {
+		if !tellsResets(task, t) {
+			t.Skip("this system reads a reset connection as one that has ended")
+		}
 		return serving(task, t, echo, func(s *socket.Server) error {
 			c := dial(task, t, s)
 			must(t, c.SendAll(task, []byte("x")))
@@ -452,6 +455,7 @@ func TestServeIdleTimeout(t *testing.T) {
 // TestServeExhausted runs a server out of descriptors: it says so, loses
 // nobody, and goes on.
 func TestServeExhausted(t *testing.T) {
+	wantsLimit(t)
 	run(t, func(task *loop.Task) error {
 		const clients, served = 5, 2
 		ln := listen(t, task)

@@ -104,6 +104,9 @@ func TestShortReadAtRights(t *testing.T) {
 	run(t, func(task *loop.Task) error {
 		a, b := unixPair(t, task, sys.SOCK_STREAM)
 		defer closeAll(a, b)
+		if a.Family() != sys.AF_UNIX {
+			t.Skip("this system has no unix pairs, and TCP stands in")
+		}
 		registered(task, t, b, a)
 		sendRights(t, a, []byte("with"))
 		_, err := a.SendNowait([]byte("without"), 0)

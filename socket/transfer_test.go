@@ -14,10 +14,27 @@ import (
 	"github.com/lion-go/lion/sys"
 )
 
+// tellsResets reports whether the system tells a receiver of a reset. Wine
+// does not: its poll takes the error away.
+func tellsResets(t *loop.Task, tb testing.TB) bool {
+	tb.Helper()
+	a, b := pair(t, tb)
+	defer closeAll(b)
+	must(tb, a.Abort())
+	for {
+		_, err := sys.Recv(b.Socket().FD(), make([]byte, 1), 0)
+		if err != sys.WouldBlock {
+			return err != nil
+		}
+		must(tb, loop.Sleep(t, time.Millisecond))
+	}
+}
+
 // TestReset resets a connection in mid-request: the other end learns that it
 // is broken and why, and stays broken.
 func TestReset(t *testing.T) {
 	run(t, func(task *loop.Task) error {
+		told := tellsResets(task, t)
 		a, b := pair(task, t)
 		defer closeAll(a, b)
 		must(t, a.SendAll(task, []byte("GET / HT")))
@@ -25,6 +42,9 @@ func TestReset(t *testing.T) {
 		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
 			must(t, n.Spawn(func(task *loop.Task) error {
 				_, err := b.Receive(task, make([]byte, 10))
+				if !told {
+					return err
+				}
 				want(t, "a receive when the peer resets", err, loop.ErrBroken)
 				want(t, "its reason", err, sys.ECONNRESET)
 				if socket.KindOf(err) != socket.ErrorBroken {
@@ -261,7 +281,7 @@ func TestReusedNumber(t *testing.T) {
 		_, err = first.RecvNowait(make([]byte, 1), 0)
 		want(t, "the closed one", err, loop.ErrClosed)
 		for _, s := range others {
-			if _, err := s.Name(); err != nil {
+			if _, err := s.GetsockoptInt(sys.SOL_SOCKET, sys.SO_TYPE); err != nil {
 				t.Errorf("another socket was touched: %v", err)
 			}
 			must(t, s.Close())
