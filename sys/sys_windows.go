@@ -169,7 +169,8 @@ var (
 
 // AcceptTransient says whether err, from [Accept], concerns only the one
 // connection that was to be accepted: the listener is fine, try again. Winsock
-// reports a connection that was reset in the queue as WSAECONNRESET.
+// reports a connection that was reset in the queue as WSAECONNRESET, and Wine
+// as WSAENOTCONN, since it asks the dead connection for its peer.
 func AcceptTransient(err error) bool { return windows.AcceptTransient(err) }
 
 // Exhausted says whether err tells of a shortage (descriptors, buffers,

@@ -148,6 +148,10 @@ func event(of kqueue.Kevent, data int64) kqueue.Kevent {
 	return of
 }
 
+// badFile is EBADF as a kernel with a kqueue numbers it. Those that package
+// syscall invents for Windows have more bits than such a kernel uses.
+const badFile syscall.Errno = 9
+
 // refusal is the entry for a change that failed.
 func refusal(of kqueue.Kevent, e syscall.Errno) kqueue.Kevent {
 	of.Flags |= kqueue.FlagError
