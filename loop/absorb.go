@@ -16,7 +16,7 @@ func absorb(err error) (rest error, caught bool) {
 		return nil, false
 	case *CancelledError:
 		return nil, true
-	case *stray:
+	case *stray, *PanicError: // a panic is never part of a cancellation
 		return err, false
 	case *Group:
 		kept, caught := absorbAll(e.errs)

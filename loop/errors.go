@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -206,6 +205,10 @@ func misuse(format string, args ...any) error {
 // onlyInterrupts reports whether every leaf of err is ErrInterrupt.
 func onlyInterrupts(err error) bool {
 	switch e := err.(type) {
+	case *PanicError:
+		return false
+	case interface{ Unwrap() error }:
+		return onlyInterrupts(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
 			if !onlyInterrupts(inner) {
@@ -214,6 +217,6 @@ func onlyInterrupts(err error) bool {
 		}
 		return len(e.Unwrap()) > 0
 	default:
-		return errors.Is(err, ErrInterrupt)
+		return err == ErrInterrupt
 	}
 }

@@ -1,6 +1,9 @@
 package loop_test
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -43,6 +46,35 @@ func TestInterruptReachesMain(t *testing.T) {
 			if err != loop.ErrInterrupt {
 				t.Errorf("%s, %s: the run ended with %v", where, name, err)
 			}
+		}
+	}
+}
+
+// Run returns exactly ErrInterrupt if nothing else went wrong, however it is
+// wrapped, and else everything.
+func TestInterruptBesideOtherErrors(t *testing.T) {
+	cases := []struct {
+		name  string
+		build func(interrupt error) error
+		other error // nil: only the interrupt counts
+	}{
+		{"wrapped", func(i error) error { return fmt.Errorf("stopping: %w", i) }, nil},
+		{"joined with itself", func(i error) error { return errors.Join(i, i) }, nil},
+		{"joined", func(i error) error { return errors.Join(i, errKey) }, errKey},
+		{"in a chain above a join", func(i error) error {
+			return fmt.Errorf("stopping: %w", errors.Join(i, errKey))
+		}, errKey},
+		{"thrown", func(i error) error { panic(i) }, loop.ErrInterrupt},
+	}
+	for _, c := range cases {
+		err := looptest.RunErr(t, func(task *loop.Task) error {
+			task.Loop().Interrupt()
+			return c.build(loop.SleepForever(task))
+		})
+		want(t, c.name, err, loop.ErrInterrupt)
+		want(t, c.name, err, cmp.Or(c.other, loop.ErrInterrupt))
+		if (c.other == nil) != (err == loop.ErrInterrupt) {
+			t.Errorf("%s: got %v", c.name, err)
 		}
 	}
 }

@@ -400,6 +400,28 @@ func TestGroupOrder(t *testing.T) {
 	})
 }
 
+// The scope of a nursery is a scope like any other.
+func TestNurseryDeadline(t *testing.T) {
+	virtually(t, func(task *loop.Task, clock *looptest.Clock) error {
+		var scope *loop.Scope
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			scope = n.Scope()
+			want(t, "a timeout", scope.SetTimeout(time.Second), nil)
+			n.Spawn(sleeper)
+			err := loop.SleepForever(task)
+			if c := reasonOf(t, err); c.Source() != loop.SourceDeadline {
+				t.Errorf("cancelled by %v", c)
+			}
+			return err
+		})
+		wantState(t, scope, true, true)
+		wantTrue(t, "a second passed", clock.Elapsed() == time.Second)
+		again := loop.Enter(task, scope, func(*loop.Scope) error { return errKey })
+		want(t, "entering it", again, loop.ErrMisuse)
+		return err
+	})
+}
+
 func TestNurseryOption(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		err := loop.Nurse(task, func(n *loop.Nursery) error {

@@ -196,6 +196,19 @@ func TestS106PanicInBodyAndMain(t *testing.T) {
 	looptest.AssertError(t, err, looptest.As(func(p *loop.PanicError) bool { return p.Value == errOuch }))
 }
 
+// A panic is reported even if its value is the Cancelled of a scope that
+// absorbs it everywhere else.
+func TestPanicWithCancelled(t *testing.T) {
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(func(task *loop.Task) error { panic(loop.SleepForever(task)) })
+			settled(task, t)
+			return n.Cancel("now")
+		})
+	})
+	looptest.AssertError(t, err, looptest.Group(looptest.As[*loop.PanicError](nil)))
+}
+
 // A panic that a task recovers itself is no concern of the loop, even across
 // scopes.
 func TestRecoveredPanic(t *testing.T) {
