@@ -312,13 +312,17 @@ func TestScopeIsLeftByPanic(t *testing.T) {
 
 func TestScopeOfAnotherLoop(t *testing.T) {
 	var foreign *loop.Scope
+	var nursery *loop.Nursery
 	looptest.Run(t, func(task *loop.Task) (err error) {
 		foreign, err = loop.NewScope(task.Loop())
+		loop.Nurse(task, func(n *loop.Nursery) error { nursery = n; return nil })
 		return err
 	})
 	looptest.Run(t, func(task *loop.Task) error {
 		err := loop.Enter(task, foreign, func(*loop.Scope) error { return errKey })
 		want(t, "entering it", err, loop.ErrWrongTask)
+		_, err = loop.Start(task, nursery, service(t, 1))
+		want(t, "starting in its nursery", err, loop.ErrWrongTask)
 		return nil
 	})
 }

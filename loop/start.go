@@ -39,8 +39,13 @@ func Start(
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	if fn == nil {
+	switch {
+	case fn == nil:
 		return nil, misuse("starting a nil function")
+	case n == nil:
+		return nil, misuse("starting in a nil nursery")
+	case n.scope.loop != t.loop:
+		return nil, fmt.Errorf("starting in a nursery of another loop: %w", ErrWrongTask)
 	}
 	if err := n.accepts(); err != nil {
 		return nil, err

@@ -180,6 +180,8 @@ func TestStartMisuse(t *testing.T) {
 		return loop.Nurse(task, func(n *loop.Nursery) error {
 			_, err := loop.Start(task, n, nil)
 			want(t, "a nil function", err, loop.ErrMisuse)
+			_, err = loop.Start(task, nil, service(t, 1))
+			want(t, "a nil nursery", err, loop.ErrMisuse)
 			var late func(any) error
 			_, err = loop.Start(task, n, func(_ *loop.Task, started func(any) error) error {
 				late = started
