@@ -84,8 +84,8 @@ func (a Addr) Sockaddr(family int) (sa sys.Sockaddr, err error) {
 	return sa, err
 }
 
-// family is the address family that suits the address.
-func (a Addr) family() int {
+// Family is the address family for sockets that suits the address.
+func (a Addr) Family() int {
 	switch {
 	case a.kind == addrUnix:
 		return sys.AF_UNIX

@@ -21,7 +21,7 @@ type maker func(t *loop.Task, tb testing.TB) (a, b stream.Stream)
 var makers = map[string]maker{
 	"tcp": func(t *loop.Task, tb testing.TB) (a, b stream.Stream) { return pair(t, tb) },
 	"unix": func(t *loop.Task, tb testing.TB) (a, b stream.Stream) {
-		sa, sb := unixPair(tb, t, sys.SOCK_STREAM)
+		sa, sb := unixPair(t, tb, sys.SOCK_STREAM)
 		ca, err := socket.NewConn(sa)
 		must(tb, err)
 		cb, err := socket.NewConn(sb)

@@ -264,9 +264,6 @@ func (c *Conn) Statistics() Statistics { return c.s.Statistics() }
 // String names the connection by its peer.
 func (c *Conn) String() string { return fmt.Sprintf("conn(%v)", c.RemoteAddr()) }
 
-// WaitDetail describes the connection in dumps.
-func (c *Conn) WaitDetail() string { return c.String() }
-
 // failed wraps an error of the loop or of the system. It is cold.
 //
 //go:noinline

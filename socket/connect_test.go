@@ -74,7 +74,7 @@ func TestConnectUnreachable(t *testing.T) {
 func clogged(t *loop.Task, tb testing.TB) (netip.AddrPort, func()) {
 	tb.Helper()
 	const most = 64 // far more than a queue for one holds
-	ln := listen(tb, t, socket.WithBacklog(1))
+	ln := listen(t, tb, socket.WithBacklog(1))
 	to := ln.Addr().AddrPort()
 	var waiting []*socket.Conn
 	release := func() {
@@ -151,7 +151,7 @@ func TestConnectClosedMeanwhile(t *testing.T) {
 
 func TestConnectPrecancelled(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		s, err := socket.New(task.Loop(), sys.AF_INET, sys.SOCK_STREAM, 0)
 		must(t, err)
@@ -213,7 +213,7 @@ func TestConnectToItself(t *testing.T) {
 
 func TestConnectFromLocalAddress(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		from := loopback(0)
 		c, err := socket.ConnectTCP(task, ln.Addr().AddrPort(), socket.WithLocalAddr(from))
@@ -241,7 +241,7 @@ func TestConnectFromLocalAddress(t *testing.T) {
 
 func TestConnectIsCheckpoint(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		var c, s *socket.Conn
 		must(t, looptest.AssertCheckpoint(task, t, func() (err error) {

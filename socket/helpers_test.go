@@ -50,7 +50,7 @@ func loopback(port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 }
 
-func listen(tb testing.TB, t *loop.Task, opts ...socket.SetupOption) *socket.Listener {
+func listen(t *loop.Task, tb testing.TB, opts ...socket.SetupOption) *socket.Listener {
 	tb.Helper()
 	ln, err := socket.ListenTCP(t.Loop(), "127.0.0.1:0", opts...)
 	must(tb, err)
@@ -60,7 +60,7 @@ func listen(tb testing.TB, t *loop.Task, opts ...socket.SetupOption) *socket.Lis
 // pair connects two ends over TCP. Nothing is listening any more afterwards.
 func pair(t *loop.Task, tb testing.TB, opts ...socket.SetupOption) (client, server *socket.Conn) {
 	tb.Helper()
-	ln := listen(tb, t, opts...)
+	ln := listen(t, tb, opts...)
 	defer ln.Close()
 	client, err := socket.ConnectTCP(t, ln.Addr().AddrPort(), opts...)
 	must(tb, err)
@@ -71,7 +71,7 @@ func pair(t *loop.Task, tb testing.TB, opts ...socket.SetupOption) (client, serv
 
 // unixPair is a pair of unix stream sockets, or a pair over loopback where the
 // system makes that of it.
-func unixPair(tb testing.TB, t *loop.Task, typ int) (a, b *socket.Socket) {
+func unixPair(t *loop.Task, tb testing.TB, typ int) (a, b *socket.Socket) {
 	tb.Helper()
 	a, b, err := socket.Pair(t.Loop(), sys.AF_UNIX, typ, 0)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, sys.EPROTONOSUPPORT) ||

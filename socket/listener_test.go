@@ -75,7 +75,7 @@ func TestListenV6Only(t *testing.T) {
 // still dying, but not from one that listens.
 func TestListenAgain(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		at := ln.Addr()
 		_, err := socket.ListenTCP(task.Loop(), at.String())
 		want(t, "a port that is listened on", err, sys.EADDRINUSE)
@@ -95,7 +95,7 @@ func TestListenAgain(t *testing.T) {
 
 func TestAcceptNowait(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		if _, err := ln.AcceptNowait(); err != loop.ErrWouldBlock {
 			t.Errorf("without a client: %v", err)
@@ -127,7 +127,7 @@ func TestAcceptNowait(t *testing.T) {
 // the task that waits.
 func TestAcceptNowaitBesideAccept(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		return loop.Nurse(task, func(n *loop.Nursery) error {
 			served := 0
@@ -160,9 +160,30 @@ func TestAcceptNowaitBesideAccept(t *testing.T) {
 	})
 }
 
+// TestNoDelayWithoutInheritance makes a listener hand nothing on, as a system
+// might: its connections have TCP_NODELAY nevertheless.
+func TestNoDelayWithoutInheritance(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		ln := listen(task, t)
+		defer ln.Close()
+		must(t, socket.NoDelay.Set(ln.Socket(), false))
+		for range 2 {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			s, err := ln.Accept(task)
+			must(t, err)
+			if on, err := socket.NoDelay.Get(s.Socket()); err != nil || !on {
+				t.Errorf("TCP_NODELAY of an accepted connection: %v, %v", on, err)
+			}
+			closeAll(c, s)
+		}
+		return nil
+	})
+}
+
 func TestListenerClose(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
 			must(t, n.Spawn(func(task *loop.Task) error {
 				_, err := ln.Accept(task)
@@ -253,7 +274,7 @@ func scarce(tb testing.TB, n int) (undo func()) {
 func TestAcceptExhausted(t *testing.T) {
 	wantsLimit(t)
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
 		must(t, err)
@@ -290,7 +311,7 @@ func TestAcceptExhausted(t *testing.T) {
 // waited in the queue: the listener goes on.
 func TestSurvivesDeadClients(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		defer ln.Close()
 		for range 3 {
 			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
@@ -318,7 +339,7 @@ func TestDeferAccept(t *testing.T) {
 		if !socket.DeferAccept.Supported() {
 			t.Skip("this system cannot defer accepts")
 		}
-		ln := listen(t, task, socket.With(socket.DeferAccept, 10*time.Second))
+		ln := listen(task, t, socket.With(socket.DeferAccept, 10*time.Second))
 		defer ln.Close()
 		c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
 		must(t, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/lion-go/lion/loop/looptest"
 	"github.com/lion-go/lion/loop/stream"
 	"github.com/lion-go/lion/socket"
-	"github.com/lion-go/lion/sys"
 )
 
 // echo sends back what comes, and goes idle after each piece.
@@ -35,7 +34,7 @@ func serving(
 	body func(s *socket.Server) error, opts ...socket.ServeOption,
 ) (result error) {
 	tb.Helper()
-	s, err := socket.NewServer(listen(tb, t), handler, opts...)
+	s, err := socket.NewServer(listen(t, tb), handler, opts...)
 	must(tb, err)
 	must(tb, loop.Nurse(t, func(n *loop.Nursery) error {
 		must(tb, n.Spawn(func(t *loop.Task) error {
@@ -170,7 +169,7 @@ func TestServePipelined(t *testing.T) {
 // connection is accepted.
 func TestServeEarlyBytes(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
 		must(t, err)
 		defer c.Close()
@@ -357,153 +356,5 @@ func TestServeBrokenConnection(t *testing.T) {
 			until(task, t, func() bool { return s.Statistics().Errors[socket.ErrorBroken] == 1 })
 			return nil
 		})
-	})
-}
-
-func TestServeMaxConnections(t *testing.T) {
-	run(t, func(task *loop.Task) error {
-		return serving(task, t, echo, func(s *socket.Server) error {
-			var all []*socket.Conn
-			for range 4 {
-				all = append(all, dial(task, t, s))
-			}
-			settle(task, t)
-			if got := s.Statistics(); got.Idle != 2 || got.Accepted != 2 {
-				t.Errorf("with room for two: %+v", got)
-			}
-			for i, c := range all {
-				must(t, c.SendAll(task, []byte("x")))
-				receives(task, t, c, "x")
-				must(t, c.Close())
-				want := uint64(min(3+i, 4))
-				until(task, t, func() bool { return s.Statistics().Accepted == want })
-			}
-			return nil
-		}, socket.WithMaxConnections(2))
-	})
-}
-
-// TestServeAcceptBatch has a queue full of clients, and counts how many are
-// accepted before another task gets its turn.
-func TestServeAcceptBatch(t *testing.T) {
-	const clients, batch = 40, 3
-	runBudgeted(t, func(task *loop.Task) error {
-		ln := listen(t, task)
-		var all []closer
-		for range clients {
-			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
-			must(t, err)
-			all = append(all, c)
-		}
-		s, err := socket.NewServer(ln, echo, socket.WithAcceptBatch(batch))
-		must(t, err)
-		return loop.Nurse(task, func(n *loop.Nursery) error {
-			must(t, n.Spawn(s.Serve))
-			var lot loop.ParkingLot
-			for before := uint64(0); before < clients; {
-				// A turn of this task, however large its budget is.
-				must(t, task.Loop().CallSoon(func() { lot.UnparkOne() }))
-				must(t, lot.Park(task, "the next turn"))
-				now := s.Statistics().Accepted
-				if now-before > 2*batch {
-					t.Errorf("%d connections were accepted in a row", now-before)
-				}
-				before = now
-			}
-			closeAll(all...)
-			s.Stop()
-			return nil
-		})
-	})
-}
-
-// TestServeIdleTimeout closes what has been idle for too long, and not what is
-// at work or has been idle for less.
-func TestServeIdleTimeout(t *testing.T) {
-	clock := looptest.NewClock()
-	run(t, func(task *loop.Task) error {
-		return serving(task, t, echo, func(s *socket.Server) error {
-			older, newer := dial(task, t, s), dial(task, t, s)
-			defer closeAll(older, newer)
-			until := func(ok func() bool) { // without the clock
-				for !ok() {
-					must(t, loop.Checkpoint(task))
-				}
-			}
-			until(func() bool { return s.Statistics().Idle == 2 })
-			must(t, clock.Advance(9*time.Second))
-			must(t, newer.SendAll(task, []byte("x")))
-			receives(task, t, newer, "x")
-			until(func() bool { return s.Statistics().Idle == 2 })
-			must(t, clock.Advance(time.Second))
-			receives(task, t, older, "")
-			if got := s.Statistics(); got.Idle != 1 || got.TimedOut != 1 {
-				t.Errorf("after the timeout of one: %+v", got)
-			}
-			must(t, clock.Advance(8*time.Second))
-			settle(task, t)
-			if got := s.Statistics(); got.Idle != 1 {
-				t.Errorf("too early for the other: %+v", got)
-			}
-			must(t, clock.Advance(time.Second))
-			receives(task, t, newer, "")
-			return nil
-		}, socket.WithIdleTimeout(10*time.Second))
-	}, loop.WithClock(clock))
-}
-
-// TestServeExhausted runs a server out of descriptors: it says so, loses
-// nobody, and goes on.
-func TestServeExhausted(t *testing.T) {
-	wantsLimit(t)
-	run(t, func(task *loop.Task) error {
-		const clients, served = 5, 2
-		ln := listen(t, task)
-		var all []*socket.Conn
-		for range clients {
-			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
-			must(t, err)
-			all = append(all, c)
-		}
-		heard := 0
-		s, err := socket.NewServer(ln, echo, socket.OnError(func(c *socket.Conn, err error) {
-			heard++
-			want(t, "what was heard", err, sys.EMFILE)
-		}))
-		must(t, err)
-		undo := scarce(t, served)
-		defer func() { undo() }()
-		return loop.Nurse(task, func(n *loop.Nursery) error {
-			must(t, n.Spawn(s.Serve))
-			until(task, t, func() bool { return heard == 3 })
-			if got := s.Statistics(); got.Accepted != served || got.Listener.Exhausted < 3 {
-				t.Errorf("without descriptors: %+v", got)
-			}
-			undo()
-			undo = func() {}
-			for _, c := range all {
-				must(t, c.SendAll(task, []byte("x")))
-				receives(task, t, c, "x")
-				must(t, c.Close())
-			}
-			s.Stop()
-			return nil
-		})
-	})
-}
-
-func TestServeOptions(t *testing.T) {
-	run(t, func(task *loop.Task) error {
-		ln := listen(t, task)
-		defer ln.Close()
-		for _, opt := range []socket.ServeOption{
-			socket.WithGrace(-1), socket.WithIdleTimeout(0), socket.WithMaxConnections(0),
-			socket.WithAcceptBatch(0), socket.OnError(nil),
-		} {
-			_, err := socket.NewServer(ln, echo, opt)
-			want(t, "an option that means nothing", err, loop.ErrMisuse)
-		}
-		want(t, "no handler", socket.Serve(task, ln, nil), loop.ErrMisuse)
-		return nil
 	})
 }

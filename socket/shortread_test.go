@@ -102,7 +102,7 @@ func takeUrgent(tb testing.TB, s *socket.Socket) {
 
 func TestShortReadAtRights(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		a, b := unixPair(t, task, sys.SOCK_STREAM)
+		a, b := unixPair(task, t, sys.SOCK_STREAM)
 		defer closeAll(a, b)
 		if a.Family() != sys.AF_UNIX {
 			t.Skip("this system has no unix pairs, and TCP stands in")

@@ -81,6 +81,34 @@ func TestStopWithGrace(t *testing.T) {
 	})
 }
 
+// TestStopClosesWhoGoesIdle has two handlers at work: the connection of the one
+// that is done first does not wait for the other.
+func TestStopClosesWhoGoesIdle(t *testing.T) {
+	byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
+		return serving(task, t, slow, func(s *socket.Server) error {
+			var all [2]*socket.Conn
+			for i := range all {
+				all[i] = dial(task, t, s)
+				defer all[i].Close()
+				must(t, all[i].SendAll(task, []byte("x")))
+				turns(task, t, func() bool { return s.Statistics().Active == i+1 })
+				settle(task, t)
+				must(t, clock.Advance(500*time.Millisecond))
+			}
+			s.Stop()
+			receives(task, t, all[0], "x")
+			receives(task, t, all[0], "")
+			if got := s.Statistics(); got.Active != 1 || got.Idle != 0 {
+				t.Errorf("while the other is at work: %+v", got)
+			}
+			must(t, clock.Advance(500*time.Millisecond))
+			receives(task, t, all[1], "x")
+			receives(task, t, all[1], "")
+			return nil
+		})
+	})
+}
+
 // TestStopAfterGrace cancels a handler that takes longer than the grace
 // period.
 func TestStopAfterGrace(t *testing.T) {
@@ -129,10 +157,35 @@ func TestStopServesWhatHasCome(t *testing.T) {
 	})
 }
 
+// TestStopServesTheQueue has connections in the queue, with and without a
+// request, when the server stops: those with one are served, and none is reset.
+func TestStopServesTheQueue(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		ln := listen(task, t)
+		var all []*socket.Conn
+		for range 2 {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			defer c.Close()
+			all = append(all, c)
+		}
+		must(t, all[0].SendAll(task, []byte("queued")))
+		s, err := socket.NewServer(ln, echo)
+		must(t, err)
+		s.Stop()
+		must(t, s.Serve(task))
+		receives(task, t, all[0], "queued")
+		for _, c := range all {
+			receives(task, t, c, "")
+		}
+		return nil
+	})
+}
+
 // TestStopBeforeServe serves nobody who comes later.
 func TestStopBeforeServe(t *testing.T) {
 	run(t, func(task *loop.Task) error {
-		s, err := socket.NewServer(listen(t, task), echo)
+		s, err := socket.NewServer(listen(task, t), echo)
 		must(t, err)
 		s.Stop()
 		must(t, s.Serve(task))
@@ -145,7 +198,7 @@ func TestStopBeforeServe(t *testing.T) {
 func TestServeInterrupted(t *testing.T) {
 	clock := looptest.NewClock()
 	err := looptest.RunErr(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		s, err := socket.NewServer(ln, slow)
 		must(t, err)
 		var result error
@@ -177,7 +230,7 @@ func TestServeInterrupted(t *testing.T) {
 func TestServeInterruptedTwice(t *testing.T) {
 	clock := looptest.NewClock()
 	err := looptest.RunErr(t, func(task *loop.Task) error {
-		ln := listen(t, task)
+		ln := listen(task, t)
 		s, err := socket.NewServer(ln, slow)
 		must(t, err)
 		var result error
@@ -210,7 +263,7 @@ func TestServeCancelled(t *testing.T) {
 	looptest.Seeds(t, 20, func(t *testing.T) {
 		for steps := range 12 {
 			run(t, func(task *loop.Task) error {
-				ln := listen(t, task)
+				ln := listen(task, t)
 				var all []closer
 				for i := range 3 {
 					c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())

@@ -39,7 +39,7 @@ func ConnectTCP(t *loop.Task, to netip.AddrPort, opts ...SetupOption) (*Conn, er
 
 // connect makes a socket, binds it if asked to, and connects it.
 func (c *setup) connect(t *loop.Task, to Addr) (*Conn, error) {
-	s, err := c.socket(t.Loop(), to.family())
+	s, err := c.socket(t.Loop(), to.Family())
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (c *setup) listenEverywhere(l *loop.Loop, port string) (*Listener, error) {
 }
 
 func (c *setup) listen(l *loop.Loop, at Addr) (*Listener, error) {
-	s, err := New(l, at.family(), sys.SOCK_STREAM, 0)
+	s, err := New(l, at.Family(), sys.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,162 @@
+package socket_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/looptest"
+	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
+)
+
+// What a server keeps within limits: connections, batches, idleness, and what
+// is left of descriptors.
+
+func TestServeMaxConnections(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			var all []*socket.Conn
+			for range 4 {
+				all = append(all, dial(task, t, s))
+			}
+			settle(task, t)
+			if got := s.Statistics(); got.Idle != 2 || got.Accepted != 2 {
+				t.Errorf("with room for two: %+v", got)
+			}
+			for i, c := range all {
+				must(t, c.SendAll(task, []byte("x")))
+				receives(task, t, c, "x")
+				must(t, c.Close())
+				want := uint64(min(3+i, 4))
+				until(task, t, func() bool { return s.Statistics().Accepted == want })
+			}
+			return nil
+		}, socket.WithMaxConnections(2))
+	})
+}
+
+// TestServeAcceptBatch has a queue full of clients, and counts how many are
+// accepted before another task gets its turn.
+func TestServeAcceptBatch(t *testing.T) {
+	const clients, batch = 40, 3
+	runBudgeted(t, func(task *loop.Task) error {
+		ln := listen(task, t)
+		var all []closer
+		for range clients {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			all = append(all, c)
+		}
+		s, err := socket.NewServer(ln, echo, socket.WithAcceptBatch(batch))
+		must(t, err)
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			must(t, n.Spawn(s.Serve))
+			var lot loop.ParkingLot
+			for before := uint64(0); before < clients; {
+				// A turn of this task, however large its budget is.
+				must(t, task.Loop().CallSoon(func() { lot.UnparkOne() }))
+				must(t, lot.Park(task, "the next turn"))
+				now := s.Statistics().Accepted
+				if now-before > 2*batch {
+					t.Errorf("%d connections were accepted in a row", now-before)
+				}
+				before = now
+			}
+			closeAll(all...)
+			s.Stop()
+			return nil
+		})
+	})
+}
+
+// TestServeIdleTimeout closes what has been idle for too long, and not what is
+// at work or has been idle for less.
+func TestServeIdleTimeout(t *testing.T) {
+	clock := looptest.NewClock()
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			older, newer := dial(task, t, s), dial(task, t, s)
+			defer closeAll(older, newer)
+			until := func(ok func() bool) { // without the clock
+				for !ok() {
+					must(t, loop.Checkpoint(task))
+				}
+			}
+			until(func() bool { return s.Statistics().Idle == 2 })
+			must(t, clock.Advance(9*time.Second))
+			must(t, newer.SendAll(task, []byte("x")))
+			receives(task, t, newer, "x")
+			until(func() bool { return s.Statistics().Idle == 2 })
+			must(t, clock.Advance(time.Second))
+			receives(task, t, older, "")
+			if got := s.Statistics(); got.Idle != 1 || got.TimedOut != 1 {
+				t.Errorf("after the timeout of one: %+v", got)
+			}
+			must(t, clock.Advance(8*time.Second))
+			settle(task, t)
+			if got := s.Statistics(); got.Idle != 1 {
+				t.Errorf("too early for the other: %+v", got)
+			}
+			must(t, clock.Advance(time.Second))
+			receives(task, t, newer, "")
+			return nil
+		}, socket.WithIdleTimeout(10*time.Second))
+	}, loop.WithClock(clock))
+}
+
+// TestServeExhausted runs a server out of descriptors: it says so, loses
+// nobody, and goes on.
+func TestServeExhausted(t *testing.T) {
+	wantsLimit(t)
+	run(t, func(task *loop.Task) error {
+		const clients, served = 5, 2
+		ln := listen(task, t)
+		var all []*socket.Conn
+		for range clients {
+			c, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			all = append(all, c)
+		}
+		heard := 0
+		s, err := socket.NewServer(ln, echo, socket.OnError(func(c *socket.Conn, err error) {
+			heard++
+			want(t, "what was heard", err, sys.EMFILE)
+		}))
+		must(t, err)
+		undo := scarce(t, served)
+		defer func() { undo() }()
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			must(t, n.Spawn(s.Serve))
+			until(task, t, func() bool { return heard == 3 })
+			if got := s.Statistics(); got.Accepted != served || got.Listener.Exhausted < 3 {
+				t.Errorf("without descriptors: %+v", got)
+			}
+			undo()
+			undo = func() {}
+			for _, c := range all {
+				must(t, c.SendAll(task, []byte("x")))
+				receives(task, t, c, "x")
+				must(t, c.Close())
+			}
+			s.Stop()
+			return nil
+		})
+	})
+}
+
+func TestServeOptions(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		ln := listen(task, t)
+		defer ln.Close()
+		for _, opt := range []socket.ServeOption{
+			socket.WithGrace(-1), socket.WithIdleTimeout(0), socket.WithMaxConnections(0),
+			socket.WithAcceptBatch(0), socket.OnError(nil),
+		} {
+			_, err := socket.NewServer(ln, echo, opt)
+			want(t, "an option that means nothing", err, loop.ErrMisuse)
+		}
+		want(t, "no handler", socket.Serve(task, ln, nil), loop.ErrMisuse)
+		return nil
+	})
+}
