@@ -116,18 +116,20 @@ func (d *Descriptor) Forget() {
 	if d.foreign {
 		delete(l.foreign, d.fd)
 	}
-	err := fmt.Errorf("the descriptor was closed: %w", ErrClosed)
-	for _, t := range []*Task{d.reader, d.writer, d.priority} {
+	for _, t := range [...]*Task{d.reader, d.writer, d.priority} {
 		if t != nil {
 			d.leave(t)
-			l.wake(t, err)
+			l.wake(t, errForgotten)
 		}
 	}
 	if n := d.notify; n != nil {
 		d.notify = nil
-		n.Ready(err)
+		n.Ready(errForgotten)
 	}
 }
+
+// errForgotten is made once: most descriptors are forgotten while nobody waits.
+var errForgotten = fmt.Errorf("the descriptor was closed: %w", ErrClosed)
 
 // leave takes t off its place.
 func (d *Descriptor) leave(t *Task) {
