@@ -1,6 +1,8 @@
 package socket
 
 import (
+	"errors"
+
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sys"
 )
@@ -22,6 +24,9 @@ import (
 //   - Between the event that wakes a task and its turn another task may close
 //     the socket, and a third may open one that gets the same number. So it is
 //     asked before each try whether the socket is closed.
+//   - Ending the receiving direction on this side is an event on Unix and none
+//     on Windows. So it gives the socket a new registration: the old one ends,
+//     which wakes who waits, and on the new one the call is tried again.
 //
 // # The short-read rule
 //
@@ -77,7 +82,9 @@ func retry[T any](
 			}
 			s.d.MarkDrained(want)
 		}
-		if err := await(t, s.d, want); err != nil {
+		d := s.d
+		err := await(t, d, want)
+		if err != nil && (s.d == d || !errors.Is(err, loop.ErrClosed)) {
 			return none, err
 		}
 	}

@@ -119,9 +119,10 @@ func StartAtAccept() ServeOption {
 // Without it, errors of the connection, as ErrorKind tells them, are counted
 // and nothing else: peers come and go. Every other error, and every panic,
 // ends the server and comes out of Serve, for nobody would hear of it
-// otherwise. With it the server goes on whatever handlers do. So a server that
-// strangers can reach should have it, or should return from its handler only
-// what is meant to end it.
+// otherwise. With it the server goes on whatever handlers do, but for
+// runtime.Goexit, which cannot be stopped. So a server that strangers can reach
+// should have it, or should return from its handler only what is meant to end
+// it.
 func OnError(fn func(c *Conn, err error)) ServeOption {
 	return func(s *Server) error {
 		if fn == nil {

@@ -61,9 +61,10 @@ func (l *idleList) remove(c *served) {
 
 // Ready is called by the loop when the idle connection has become readable;
 // it is not for users. An error says that it was closed, and who closed it has
-// seen to the rest.
+// seen to the rest; or that somebody has ended its receiving direction, which
+// the handler is to see.
 func (c *served) Ready(err error) {
-	if err != nil {
+	if err != nil && c.conn.s.closed {
 		return
 	}
 	c.server.idle.remove(c)

@@ -208,16 +208,25 @@ func (s *Socket) Listen(backlog int) error {
 }
 
 // Shutdown ends one or both directions, see shutdown(2); how is sys.SHUT_RD,
-// sys.SHUT_WR or sys.SHUT_RDWR. Sync-coloured.
+// sys.SHUT_WR or sys.SHUT_RDWR. A task that waits to receive sees the end.
+// Sync-coloured.
 func (s *Socket) Shutdown(how int) error {
 	err := s.open()
 	if err == nil {
 		err = sys.Shutdown(s.d.FD(), how)
 	}
-	if err == nil && how != sys.SHUT_RD {
+	if err != nil {
+		return opError("shutdown", Addr{}, err)
+	}
+	if how != sys.SHUT_RD {
 		s.sentEOF = true
 	}
-	return opError("shutdown", Addr{}, err)
+	if how != sys.SHUT_WR {
+		old := s.d
+		s.d = s.d.Loop().Register(old.FD())
+		old.Forget() // wakes who waits; see nonblocking.go
+	}
+	return nil
 }
 
 // Name returns the socket's own address, see getsockname(2).
