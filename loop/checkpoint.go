@@ -38,6 +38,17 @@ func Checkpoint(t *Task) error {
 	return CheckpointIfCancelled(t)
 }
 
+// Yield is a Checkpoint that ends the turn of the task whatever its budget:
+// all others that can run do so first.
+func Yield(t *Task) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	t.loop.schedulePoints++
+	t.yield()
+	return CheckpointIfCancelled(t)
+}
+
 // CheckpointIfCancelled is a cancel point only: it returns the
 // *CancelledError, after letting others run, if the scope has been cancelled,
 // and else nil at once. Together with ShieldedCheckpoint it makes a

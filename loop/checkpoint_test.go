@@ -386,3 +386,24 @@ func TestExtremeTimes(t *testing.T) {
 		return nil
 	})
 }
+
+// Yield ends the turn of a task that has budget left.
+func TestYield(t *testing.T) {
+	looptest.Config{Budgeted: true}.Run(t, func(task *loop.Task) error {
+		before := task.Statistics().Turns
+		for range 10 {
+			if err := loop.Yield(task); err != nil {
+				return err
+			}
+		}
+		if turns := task.Statistics().Turns - before; turns != 10 {
+			t.Errorf("10 calls of Yield took %d turns", turns)
+		}
+		return loop.Scoped(task, func(s *loop.Scope) error {
+			s.Cancel("test")
+			err := loop.Yield(task)
+			want(t, "Yield in a cancelled scope", err, loop.Cancelled)
+			return err
+		})
+	})
+}

@@ -238,6 +238,10 @@ type SpawnOption func(*Task)
 // WithTaskName names the task; without it the name is that of its function.
 func WithTaskName(name string) SpawnOption { return func(t *Task) { t.rarely().name = name } }
 
+// WithLocals gives the task these locals instead of the spawner's: for tasks
+// that are spawned by callbacks, which have none.
+func WithLocals(values Locals) SpawnOption { return func(t *Task) { t.locals = values } }
+
 // Spawn makes fn a child of the nursery and returns before it runs. The child
 // takes the cancel status of the nursery and the locals of the spawner; in a
 // nursery that is cancelled it still runs, to its first checkpoint. A nursery

@@ -21,12 +21,11 @@ type Server struct {
 	startAtAccept  bool
 
 	nursery   *loop.Nursery
+	spawning  []loop.SpawnOption
 	accepting *loop.Scope // cancelled by Stop
 	sweeping  *loop.Scope // of the task that closes idle connections
 	room      loop.ParkingLot
 	drained   loop.ParkingLot
-	turn      loop.ParkingLot
-	nextTurn  func()    // wakes who parks in turn
 	epoch     time.Time // ages of connections count from here
 	idle      idleList
 	active    int
@@ -51,7 +50,6 @@ func NewServer(ln *Listener, handler Handler, opts ...ServeOption) (*Server, err
 		ln: ln, handler: handler,
 		grace: DefaultGrace, batch: DefaultAcceptBatch, maxConnections: DefaultMaxConnections,
 	}
-	s.nextTurn = func() { s.turn.UnparkOne() }
 	for _, opt := range opts {
 		if err := opt(s); err != nil {
 			return nil, err
@@ -111,7 +109,7 @@ func (s *Server) Serve(t *loop.Task) error {
 
 // run is the life of a server: it accepts, and then stops with grace.
 func (s *Server) run(t *loop.Task, n *loop.Nursery) error {
-	s.nursery = n
+	s.nursery, s.spawning = n, []loop.SpawnOption{loop.WithLocals(t.Locals())}
 	if s.idleTimeout > 0 {
 		if err := n.Spawn(s.sweep, loop.WithTaskName("socket.sweep")); err != nil {
 			return err
@@ -158,15 +156,7 @@ func (s *Server) acceptMore(t *loop.Task) error {
 		}
 		s.begin(t, a)
 	}
-	return s.giveWay(t)
-}
-
-// giveWay ends the turn of the task: a checkpoint alone may let it go on.
-func (s *Server) giveWay(t *loop.Task) error {
-	if err := t.Loop().CallSoon(s.nextTurn); err != nil {
-		return loop.Checkpoint(t) // the queue of calls is full
-	}
-	return s.turn.Park(t, "accept")
+	return loop.Yield(t)
 }
 
 func (s *Server) connections() int { return s.active + s.idle.length }
@@ -195,7 +185,7 @@ func (s *Server) start(c *served) {
 	s.active++
 	err := loop.ErrClosed
 	if !s.ended {
-		err = s.nursery.Spawn(c.run)
+		err = s.nursery.Spawn(c.run, s.spawning...)
 	}
 	if err != nil { // the server has ended
 		s.finished(c)
