@@ -27,8 +27,9 @@ type entryQueue struct {
 }
 
 type call struct {
-	fn  func()
-	key any
+	fn     func()
+	key    any
+	urgent bool // it may exceed the limit; there is one such key
 }
 
 func (q *entryQueue) waiting() bool { return q.length.Load() > 0 }
@@ -60,7 +61,7 @@ func (q *entryQueue) put(c call) (room <-chan struct{}, err error) {
 			return nil, nil
 		}
 	}
-	if len(q.calls) >= q.limit {
+	if len(q.calls) >= q.limit && !c.urgent {
 		if q.room == nil {
 			q.room = make(chan struct{})
 		}

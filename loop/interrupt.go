@@ -10,10 +10,12 @@ type interruptHandler struct {
 	fn func()
 }
 
-// Interrupt delivers an interrupt. It may be called from any goroutine; a
-// loop that has ended answers ErrLoopClosed. Sync-coloured.
+// Interrupt delivers an interrupt. It may be called from any goroutine, and
+// finds room in the entry queue even if that is full; a loop that has ended
+// answers ErrLoopClosed. Sync-coloured.
 func (l *Loop) Interrupt() error {
-	return l.CallSoonOnce(interruptKey{}, l.interruptNow)
+	_, err := l.enqueue(call{fn: l.interruptNow, key: interruptKey{}, urgent: true})
+	return err
 }
 
 type interruptKey struct{}

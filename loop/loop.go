@@ -192,16 +192,20 @@ func Run(main func(*Task) error, opts ...Option) error {
 // run is where the stack of a loop begins.
 //
 //go:noinline
-func (l *Loop) run(main func(*Task) error) error {
+func (l *Loop) run(main func(*Task) error) (err error) {
+	if main == nil {
+		return misuse("a nil main function")
+	}
 	if l.catchSignals {
 		c := catchSignals(l)
-		defer c.stop()
+		defer func() {
+			if c.stop() {
+				err = withInterrupt(err)
+			}
+		}()
 	}
 	if err := l.start(); err != nil {
 		return err
-	}
-	if main == nil {
-		return misuse("a nil main function")
 	}
 	l.main = l.mainNursery.spawn(main)
 	l.turns()

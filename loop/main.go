@@ -26,6 +26,7 @@ type catcher struct {
 	quit    chan struct{}
 	ended   chan struct{}
 	exit    func(code int)
+	late    bool // the last signal found no loop
 }
 
 // signalBacklog holds the three signals that matter.
@@ -64,17 +65,32 @@ func (c *catcher) receive(s os.Signal, count int) {
 	default:
 		c.exit(exitStatus(s))
 	}
+	c.late = true
 	for _, l := range c.loops {
-		l.Interrupt() // a loop that has ended needs no interrupt
+		if l.Interrupt() == nil {
+			c.late = false
+		}
 	}
 }
 
-// stop gives the signals back. One that came too late for the loops is sent
-// to the process again, so that it is not lost.
-func (c *catcher) stop() {
+// stop gives the signals back. It reports whether one came so late that no
+// loop could take it any more: it is not lost, Run returns ErrInterrupt.
+func (c *catcher) stop() (late bool) {
 	signal.Stop(c.signals)
 	close(c.quit)
 	<-c.ended
+	return c.late || len(c.signals) > 0
+}
+
+// withInterrupt adds an interrupt that no loop took to the result of a run.
+func withInterrupt(err error) error {
+	switch {
+	case err == nil:
+		return ErrInterrupt
+	case errors.Is(err, ErrInterrupt):
+		return err
+	}
+	return errors.Join(ErrInterrupt, err)
 }
 
 // stacks returns the stacks of all goroutines; suspended tasks are among

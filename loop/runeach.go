@@ -7,7 +7,7 @@ import "sync"
 // *Group of their errors. If one fails the others are cancelled; an interrupt
 // goes to all. Nothing is shared between the loops: with one loop per core a
 // program needs no locks. n must be positive: ErrMisuse.
-func RunEach(n int, main func(*Task, int) error, opts ...Option) error {
+func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 	switch {
 	case n < 1:
 		return misuse("running %d loops", n)
@@ -26,7 +26,11 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) error {
 	}
 	if loops[0].catchSignals {
 		c := catchSignals(loops...)
-		defer c.stop()
+		defer func() {
+			if c.stop() {
+				err = withInterrupt(err)
+			}
+		}()
 	}
 	errs := make([]error, n)
 	var all sync.WaitGroup

@@ -1,0 +1,60 @@
+package loop
+
+import (
+	"testing"
+
+	"github.com/lion-go/lion/sys"
+)
+
+// A signal that comes when no loop takes calls any more is not lost.
+func TestS246LateSignal(t *testing.T) {
+	var ended *Loop
+	if err := Run(func(t *Task) error { ended = t.Loop(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c := catchSignals(ended)
+	c.receive(sys.Interrupt, 1)
+	if !c.stop() {
+		t.Error("the late signal was lost")
+	}
+	c = catchSignals(ended)
+	if c.stop() {
+		t.Error("a signal was made up")
+	}
+	if err := withInterrupt(nil); err != ErrInterrupt {
+		t.Errorf("the result is %v", err)
+	}
+}
+
+// A full queue has room for an interrupt.
+func TestInterruptFindsRoom(t *testing.T) {
+	err := Run(func(t *Task) error {
+		for t.Loop().CallSoon(func() {}) == nil {
+		}
+		if err := t.Loop().Interrupt(); err != nil {
+			return err
+		}
+		return SleepForever(t)
+	}, WithEntryQueueSize(2))
+	if err != ErrInterrupt {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+// The third signal ends the process with the status that a shell expects.
+func TestThirdSignalExits(t *testing.T) {
+	err := Run(func(t *Task) error {
+		c := catchSignals(t.Loop())
+		defer c.stop()
+		status := 0
+		c.exit = func(code int) { status = code }
+		c.receive(sys.Terminate, 3)
+		if status != 143 {
+			return misuse("exit status %d", status)
+		}
+		return SleepForever(t)
+	})
+	if err != ErrInterrupt {
+		t.Errorf("Run returned %v", err)
+	}
+}
