@@ -27,11 +27,17 @@
 //   - Descriptors are born nonblocking and are not inherited by children. They
 //     belong to whoever asked for them. A negative [FD] is never valid.
 //   - An answer of WouldBlock has changed nothing: what it was given can be given
-//     to it again.
+//     to it again. A receive that failed in any way leaves a Msg as it was, but
+//     for a Name that was wanted: that is unspecified then.
 //   - Data are sent so that a closed peer is an error, never a signal.
 //
 // None of it is a checkpoint: tasks and cancellation are above this seam.
-// Addresses are kept in the kernel's form, by value ([Sockaddr]).
+//
+// Addresses are kept in the kernel's form, by value ([Sockaddr]). One that is
+// refused leaves its Sockaddr unspecified, and says why: EINVAL if it is no
+// address, has a zone that does not exist, or is an empty name; EAFNOSUPPORT if
+// it does not fit the family; ENAMETOOLONG; errors.ErrUnsupported for an
+// abstract name where there are none.
 //
 // # Readiness
 //
@@ -68,7 +74,10 @@
 //     Wait that is under way return, or else the next one that would sleep
 //     (or one before that, which does not sleep). Several calls before that
 //     count as one. It is harmless after Close.
-//   - After Close, Arm and Wait answer an error.
+//   - To ask for nothing or for Unusual, and to wait without room for an event,
+//     is EINVAL.
+//   - After Close, Arm, Wait and another Close answer os.ErrClosed; Forget and
+//     Wake do nothing.
 //
 // The loop in turn promises: it gives work to a sleeping loop by queueing it
 // first and calling Wake second, and looks into the queue after each Wait.

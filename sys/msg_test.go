@@ -74,6 +74,31 @@ func TestDatagramTruncated(t *testing.T) {
 	}
 }
 
+// A receive that would block leaves the message as it was, so that it can be
+// made again, but for the name that it would have stored.
+func TestRecvMsgWouldBlock(t *testing.T) {
+	noLeaks(t)
+	stream, _ := pair(t)
+	datagram, name := bound(t, sys.SOCK_DGRAM)
+	for _, fd := range []sys.FD{stream, datagram} {
+		for _, control := range []int{0, 64} {
+			m := sys.Msg{Buffers: [][]byte{make([]byte, 3), make([]byte, 4)},
+				Control: make([]byte, control), Flags: 7, Name: *name}
+			for _, m.WantName = range []bool{false, true} {
+				if n, err := sys.RecvMsg(fd, &m, 0); n != 0 || err != sys.WouldBlock {
+					t.Fatalf("receiving nothing: %d, %v", n, err)
+				}
+				if len(m.Buffers) != 2 || len(m.Buffers[1]) != 4 || len(m.Control) != control || m.Flags != 7 {
+					t.Errorf("%d bytes of control data: %+v", control, m)
+				}
+				if named := m.Name == *name; named == m.WantName || !named && m.Name != (sys.Sockaddr{}) {
+					t.Errorf("wanted: %t, the name is %v", m.WantName, m.Name.AddrPort())
+				}
+			}
+		}
+	}
+}
+
 // Empty datagrams are datagrams: sent without buffers, or with empty ones, and
 // received with a name though without a byte.
 func TestDatagramEmpty(t *testing.T) {

@@ -1,6 +1,7 @@
 package sys_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -426,9 +427,11 @@ func TestPollerOnce(t *testing.T) {
 func TestPollerBadArguments(t *testing.T) {
 	eachPoller(t, func(t *testing.T, p *sys.Poller) {
 		a, _ := pair(t)
-		for _, want := range []sys.Interest{0, sys.Once, sys.Unusual} {
-			if err := p.Arm(a, testKey, want); err == nil {
-				t.Errorf("interest %08b was taken", want)
+		for _, want := range []sys.Interest{
+			0, sys.Once, sys.Unusual, sys.Readable | sys.Unusual, sys.Writable | sys.Unusual | sys.Once,
+		} {
+			if err := p.Arm(a, testKey, want); err != sys.EINVAL {
+				t.Errorf("interest %08b: %v, want EINVAL", want, err)
 				p.Forget(a)
 			}
 		}
@@ -437,11 +440,41 @@ func TestPollerBadArguments(t *testing.T) {
 				t.Errorf("descriptor %d was registered", fd)
 			}
 		}
-		if _, err := p.Wait(nil, 0); err == nil {
-			t.Error("a wait without room for events was made")
+		if _, err := p.Wait(nil, 0); err != sys.EINVAL {
+			t.Errorf("a wait without room for events: %v, want EINVAL", err)
 		}
 		if n := p.Statistics().Registered; n != 0 {
 			t.Errorf("%d descriptors are registered", n)
 		}
 	})
+}
+
+// A closed poller says so, and does nothing else: its descriptor may be
+// somebody else's by now.
+func TestPollerClosed(t *testing.T) {
+	for kind, make := range pollers {
+		t.Run(kind, func(t *testing.T) {
+			noLeaks(t)
+			p, err := make()
+			must(t, err)
+			a, _ := pair(t)
+			must(t, p.Arm(a, testKey, sys.Readable))
+			must(t, p.Close())
+			other, err := make()
+			must(t, err)
+			defer func() { must(t, other.Close()) }()
+			var ev [1]sys.Event
+			_, waited := p.Wait(ev[:], 0)
+			for call, err := range map[string]error{
+				"Wait": waited, "Close": p.Close(),
+				"Arm": p.Arm(a, testKey, sys.Readable), "Arm once": p.Arm(a, testKey, sys.Readable|sys.Once),
+			} {
+				if err != os.ErrClosed {
+					t.Errorf("%s: %v, want os.ErrClosed", call, err)
+				}
+			}
+			p.Forget(a)
+			p.Wake()
+		})
+	}
 }

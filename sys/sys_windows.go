@@ -219,7 +219,8 @@ func Residents() (bytes uint64, err error) { return windows.Residents() }
 // RecvMsg receives into m.Buffers, one after the other, and sets m.Name (if
 // asked for), m.Control and m.Flags. A datagram too long for the buffers is
 // cut and flagged, not an error. A stream is at its end when it returns 0 for
-// buffers that have room.
+// buffers that have room. After an error m is unchanged but for an unspecified
+// Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return windows.RecvMsg(fd, m, flags) }
 
 // SendMsg sends m.Buffers as one stretch of data or one datagram, to m.Name if

@@ -99,14 +99,16 @@ func (a *Sockaddr) AddrPort() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// SetUnix makes a the path of a Unix socket, at most 103 bytes. An empty name
-// is the unnamed address. Names that start with "@" or a zero byte are
-// abstract on Linux; macOS has no such addresses, so they wrap
-// errors.ErrUnsupported. A zero byte inside wraps EINVAL, a name too long
-// wraps ENAMETOOLONG. After an error a is unspecified.
+// SetUnix makes a the path of a Unix socket, at most 103 bytes. Names that
+// start with "@" or a zero byte are abstract on Linux; macOS has no such
+// addresses, so they wrap errors.ErrUnsupported. An empty name or a zero byte
+// inside wraps EINVAL, a name too long wraps ENAMETOOLONG. After an error a is
+// unspecified.
 func (a *Sockaddr) SetUnix(name string) error {
 	a.Reset()
 	switch {
+	case name == "":
+		return fmt.Errorf("unix address: empty path: %w", EINVAL)
 	case strings.HasPrefix(name, "@") || strings.HasPrefix(name, "\x00"):
 		return fmt.Errorf("unix address: abstract names: %w", errors.ErrUnsupported)
 	case strings.IndexByte(name, 0) >= 0:
@@ -116,10 +118,7 @@ func (a *Sockaddr) SetUnix(name string) error {
 			len(name), unixPathMax-1, unix.ENAMETOOLONG)
 	}
 	copy(a.bytes()[unixPathOffset:], name)
-	a.size = uint32(unixPathOffset + len(name))
-	if name != "" {
-		a.size++ // The terminating zero byte belongs to the address: unix(4).
-	}
+	a.size = uint32(unixPathOffset + len(name) + 1) // with the zero byte: unix(4)
 	a.raw.Addr.Len, a.raw.Addr.Family = uint8(a.size), AF_UNIX
 	return nil
 }

@@ -4,6 +4,7 @@ package linux
 
 import (
 	"math"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,6 +82,9 @@ func onceEvents(waiting Interest) uint32 {
 
 // register makes or changes the registration of fd.
 func (p *Poller) register(fd FD, key uint64, want Interest) error {
+	if p.closed {
+		return os.ErrClosed
+	}
 	if want&askable == 0 || want&^(askable|Once) != 0 {
 		return EINVAL
 	}

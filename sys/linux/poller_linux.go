@@ -172,7 +172,8 @@ func (p *Poller) addEventfd() error {
 // anything was reported are kept together.
 //
 // Errors are those of epoll_ctl(2), EPERM for a regular file among them, and
-// EINVAL if want asks for nothing or for Unusual.
+// EINVAL if want asks for nothing or for Unusual. A closed poller answers
+// os.ErrClosed.
 func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	if uint(fd) < uint(len(p.entries)) && want&^askable == 0 && want != 0 {
 		if e := &p.entries[fd]; e.state == own && e.key == key {

@@ -69,9 +69,9 @@ func (a *Sockaddr) begin(family int, size uint32) {
 
 // SetAddrPort stores ap for a socket of the given family. AF_INET takes IPv4
 // and IPv4-mapped addresses; AF_INET6 takes both, IPv4 ones as ::ffff:a.b.c.d.
-// A zone is an interface's name or number. An invalid address, a zone that
-// does not exist, or an address of the wrong family is an error that matches
-// EINVAL, EAFNOSUPPORT for another family; a is unspecified then.
+// A zone is an interface's name or number. An invalid address or a zone that
+// does not exist matches EINVAL, an address that does not fit the family
+// EAFNOSUPPORT; a is unspecified then.
 func (a *Sockaddr) SetAddrPort(family int, ap netip.AddrPort) error {
 	a.Reset()
 	ip := ap.Addr()
@@ -81,7 +81,7 @@ func (a *Sockaddr) SetAddrPort(family int, ap netip.AddrPort) error {
 	switch family {
 	case AF_INET:
 		if ip.Is6() && !ip.Is4In6() {
-			return fmt.Errorf("%v is not an IPv4 address: %w", ip, EINVAL)
+			return fmt.Errorf("%v is not an IPv4 address: %w", ip, EAFNOSUPPORT)
 		}
 		a.begin(AF_INET, sizeofInet4)
 		addr := ip.Unmap().As4()

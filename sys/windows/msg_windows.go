@@ -75,7 +75,8 @@ func (m *Msg) unload() {
 // RecvMsg receives into m.Buffers, one after the other, and sets m.Name (if
 // asked for), m.Control and m.Flags. A datagram too long for the buffers is
 // cut and flagged, not an error. A stream is at its end when it returns 0 for
-// buffers that have room.
+// buffers that have room. After an error m is unchanged but for an unspecified
+// Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 	room, err := m.load(recvMax)
 	if err != nil {
@@ -83,12 +84,16 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 	}
 	defer m.unload()
 	flags &^= MSG_WAITALL
-	m.Flags = 0
+	var n int
 	if len(m.Control) > 0 && !isStream(fd) {
-		return m.recvControl(fd, room, flags)
+		n, err = m.recvControl(fd, room, flags)
+	} else if n, err = m.recvPlain(fd, room, flags); err == nil {
+		m.Control = m.Control[:0]
 	}
-	m.Control = m.Control[:0]
-	return m.recvPlain(fd, room, flags)
+	if err != nil && m.WantName {
+		m.Name.Reset()
+	}
+	return n, err
 }
 
 func (m *Msg) recvPlain(fd FD, room, flags int) (int, error) {

@@ -3,6 +3,7 @@ package windows
 import (
 	"errors"
 	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,9 +173,13 @@ func (p *Poller) Statistics() PollerStatistics {
 // wanted. Each direction is reported once per Arm. With [Once] the descriptor
 // may be anybody's socket; other handles are errors.ErrUnsupported, since
 // Windows has no readiness for them. Arm makes no call that can block, and
-// fails only if fd cannot be polled at all.
+// fails only if fd cannot be polled at all, with EINVAL if want asks for
+// nothing or for Unusual, and with os.ErrClosed if the poller is closed.
 func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
-	if want&askable == 0 {
+	if p.sockets == nil {
+		return os.ErrClosed
+	}
+	if want&askable == 0 || want&^(askable|Once) != 0 {
 		return EINVAL
 	}
 	r := p.sockets[fd]
@@ -220,10 +225,11 @@ func (p *Poller) Forget(fd FD) {
 // Wait reports events in ev, which must have room for one, and returns their
 // number. It sleeps until there is an event or a Wake, for about d at most, or
 // for ever if d is negative; with 0 it only looks. Times are rounded up to
-// milliseconds, and it does not return early.
+// milliseconds, and it does not return early. An empty ev is EINVAL; a closed
+// poller answers os.ErrClosed.
 func (p *Poller) Wait(ev []Event, d time.Duration) (int, error) {
 	if p.sockets == nil {
-		return 0, EBADF
+		return 0, os.ErrClosed
 	}
 	if len(ev) == 0 {
 		return 0, EINVAL
@@ -324,11 +330,11 @@ func (p *Poller) postWake() error {
 }
 
 // Close cancels every poll, collects every packet and only then closes the
-// port, for the driver owns memory of ours until then. A second Close does
-// nothing.
+// port, for the driver owns memory of ours until then. A second Close
+// answers os.ErrClosed.
 func (p *Poller) Close() error {
 	if p.sockets == nil {
-		return nil
+		return os.ErrClosed
 	}
 	for fd := range p.sockets {
 		p.Forget(fd)

@@ -42,9 +42,6 @@ type helper struct {
 
 // register makes a registration without any interest.
 func (p *Poller) register(fd FD, key uint64, foreign bool) (*registration, error) {
-	if p.sockets == nil {
-		return nil, EBADF // closed
-	}
 	// Not every provider looks closely at what it is asked the base handle of.
 	if _, err := GetsockoptInt(fd, SOL_SOCKET, SO_TYPE); err != nil {
 		if err == ENOTSOCK && foreign && isHandle(fd) {

@@ -46,16 +46,19 @@ func (a *Sockaddr) Family() int {
 
 var (
 	errAddrInvalid = fmt.Errorf("address is not valid: %w", EINVAL)
-	errAddrFamily  = fmt.Errorf("address does not fit the socket's family: %w", EINVAL)
+	errAddrFamily  = fmt.Errorf("address does not fit the socket's family: %w", EAFNOSUPPORT)
 	errAddrZone    = fmt.Errorf("no interface has the name of the zone: %w", EINVAL)
-	errUnixName    = fmt.Errorf("unix socket name is empty, too long or contains a zero byte: %w", EINVAL)
+	errUnixName    = fmt.Errorf("unix socket name is empty or contains a zero byte: %w", EINVAL)
+	errUnixLong    = fmt.Errorf("unix socket name is too long: %w", syscall.ENAMETOOLONG)
 )
 
 // SetAddrPort sets a to an Internet address of the given family. AF_INET wants
 // an IPv4 address, mapped or not; AF_INET6 takes every address and maps IPv4
-// ones. A zone is an interface's name or number. What does not fit matches
-// EINVAL.
+// ones. A zone is an interface's name or number. An invalid address or a zone
+// that does not exist matches EINVAL, an address that does not fit the family
+// EAFNOSUPPORT; a is unspecified then.
 func (a *Sockaddr) SetAddrPort(family int, ap netip.AddrPort) error {
+	a.Reset()
 	addr := ap.Addr()
 	if !addr.IsValid() {
 		return errAddrInvalid
@@ -75,7 +78,7 @@ func (a *Sockaddr) SetAddrPort(family int, ap netip.AddrPort) error {
 		a.setInet6(addr, ap.Port(), scope)
 		return nil
 	}
-	return EAFNOSUPPORT
+	return errAddrFamily
 }
 
 func (a *Sockaddr) setInet4(addr netip.Addr, port uint16) {
@@ -115,14 +118,20 @@ func (a *Sockaddr) AddrPort() netip.AddrPort {
 }
 
 // SetUnix sets a to the path of a unix socket: 1 to 107 bytes without a zero
-// byte. Abstract names ("@...") are errors.ErrUnsupported on Windows.
+// byte. Abstract names ("@...") are errors.ErrUnsupported on Windows. Too long
+// a name matches ENAMETOOLONG, an empty name or a zero byte EINVAL; a is
+// unspecified then.
 func (a *Sockaddr) SetUnix(name string) error {
+	a.Reset()
 	if strings.HasPrefix(name, "@") || strings.HasPrefix(name, "\x00") {
 		return errors.ErrUnsupported
 	}
 	const room = sizeofUnix - 2 - 1 // without family and final zero
-	if name == "" || len(name) > room || strings.IndexByte(name, 0) >= 0 {
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
 		return errUnixName
+	}
+	if len(name) > room {
+		return errUnixLong
 	}
 	*a = Sockaddr{length: sizeofUnix}
 	binary.LittleEndian.PutUint16(a.raw[0:], AF_UNIX)

@@ -65,15 +65,8 @@ func TestCloseAndWake(t *testing.T) {
 	}
 	ok(t, p.Close())
 	group.Wait()
-	ok(t, p.Close())
 	if _, found := alive.Load(p); found || p.underway != 0 {
 		t.Error("a closed poller is kept,", p.underway, "polls under way")
-	}
-	if _, err := p.Wait(make([]Event, 1), 0); err != EBADF {
-		t.Error("wait on a closed poller:", err)
-	}
-	if err := p.Arm(b, 1, Readable); err != EBADF {
-		t.Error("arm on a closed poller:", err)
 	}
 	p.Forget(b)
 
