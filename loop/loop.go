@@ -290,7 +290,7 @@ func (l *Loop) shutDown() {
 			t.finish(l.broken)
 		}
 	}
-	l.current, l.ready, l.batch = nil, nil, nil
+	l.current, l.ready, l.batch, l.next = nil, nil, nil, 0
 	l.entry.close()
 	l.runEntries()
 	for _, c := range l.idle {

@@ -72,7 +72,7 @@ func (l *Loop) publish() {
 func (l *Loop) statistics() Statistics {
 	s := Statistics{
 		TasksLiving:    l.living,
-		TasksRunnable:  len(l.ready),
+		TasksRunnable:  len(l.ready) + len(l.batch) - l.next,
 		TasksParked:    l.parkedTasks,
 		EntryQueue:     int(l.entry.length.Load()),
 		Timers:         len(l.timers),
@@ -89,11 +89,6 @@ func (l *Loop) statistics() Statistics {
 		CancelPoints:   l.cancelPoints,
 		SchedulePoints: l.schedulePoints,
 		Poller:         l.poller.Statistics(),
-	}
-	for _, t := range l.batch {
-		if t != nil {
-			s.TasksRunnable++
-		}
 	}
 	if next := l.timers.next(); next != never {
 		s.NextDeadline, s.HasDeadline = time.Duration(next-l.cachedNow), true

@@ -35,6 +35,8 @@ type Handler func(t *loop.Task, c stream.Stream) error
 // handler is lost, and does not make the connection readable. A handler that
 // goes idle without having received anything although there is something is
 // refused with ErrMisuse: it would be called for ever.
+//
+//lint:ignore ST1012 it is no failure, like fs.SkipDir
 var GoIdle = errors.New("socket: the connection goes idle")
 
 const (

@@ -254,7 +254,7 @@ var errHandler = errors.New("the handler failed")
 // failing runs a server whose handler fails with whatever fail returns, and a
 // second one that is at work meanwhile.
 func failing(t *testing.T, fail func() error, opts ...socket.ServeOption) (
-	result error, cancelled bool, end socket.ServerStatistics,
+	cancelled bool, end socket.ServerStatistics, result error,
 ) {
 	handler := func(t *loop.Task, c stream.Stream) error {
 		b := t.Buffer()

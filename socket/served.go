@@ -87,7 +87,7 @@ func (c *served) handle(t *loop.Task) error {
 		before := c.conn.s.received
 		s.runs++
 		err := s.handler(t, &c.conn)
-		if !errors.Is(err, GoIdle) {
+		if err != GoIdle && !errors.Is(err, GoIdle) {
 			return c.ended(err)
 		}
 		again, err := c.goIdle(t)

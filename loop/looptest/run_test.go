@@ -111,7 +111,7 @@ func TestSkipInTask(t *testing.T) {
 }
 
 func TestSeedIsKept(t *testing.T) {
-	if Seed(t) != Seed(t) {
+	if first, second := Seed(t), Seed(t); first != second {
 		t.Error("a test has two seeds")
 	}
 	var all []uint64
