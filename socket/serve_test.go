@@ -287,11 +287,11 @@ func failing(t *testing.T, fail func() error, opts ...socket.ServeOption) (
 		}, append(opts, socket.WithGrace(0))...)
 		return nil
 	})
-	return result, cancelled, end
+	return cancelled, end, result
 }
 
 func TestServeHandlerFails(t *testing.T) {
-	err, cancelled, end := failing(t, func() error { return errHandler })
+	cancelled, end, err := failing(t, func() error { return errHandler })
 	want(t, "a server whose handler failed", err, errHandler)
 	var op *socket.OpError
 	if !errors.As(err, &op) || op.Op != "handler" || !op.Addr.IsValid() {
@@ -303,7 +303,7 @@ func TestServeHandlerFails(t *testing.T) {
 }
 
 func TestServeHandlerPanics(t *testing.T) {
-	err, _, end := failing(t, func() error { panic("a bug") })
+	_, end, err := failing(t, func() error { panic("a bug") })
 	var p *loop.PanicError
 	if !errors.As(err, &p) || p.Value != "a bug" || !strings.Contains(string(p.Stack), "serve_test") {
 		t.Errorf("a server whose handler panicked: %v", err)
@@ -323,7 +323,7 @@ func TestServeGoesOn(t *testing.T) {
 	for name, fail := range kinds {
 		t.Run(name, func(t *testing.T) {
 			var heard error
-			err, _, end := failing(t, fail, socket.OnError(func(c *socket.Conn, err error) {
+			_, end, err := failing(t, fail, socket.OnError(func(c *socket.Conn, err error) {
 				if errors.Is(err, loop.Cancelled) {
 					return // the other one, at the end
 				}
