@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadme builds the program that the README shows.
+// TestReadme builds the program that the README shows, whose handler is the
+// one that the example of this package runs.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -19,11 +20,19 @@ func TestReadme(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("README.md shows no Go program")
 	}
-	for _, name := range []string{"loop", "loop/stream", "socket"} {
-		if files, _ := filepath.Glob(filepath.Join(name, "*.go")); len(files) == 0 {
-			t.Skipf("the README shows package %s, which does not exist yet", name)
-		}
+	example, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
 	}
+	_, handler, ok := strings.Cut(program, "\nfunc echo(")
+	if !ok || !strings.Contains(string(example), "\nfunc echo("+handler+"\n") {
+		t.Error("the handler of the README is not the one that example_test.go runs")
+	}
+	build(t, program)
+}
+
+func build(t *testing.T, program string) {
+	t.Helper()
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("there is no go command to build the program of the README with")
@@ -35,8 +44,8 @@ func TestReadme(t *testing.T) {
 	}
 	// The file is outside, but its imports are those of the module that the
 	// command runs in, which is this one.
-	build := exec.Command(goTool, "build", "-o", filepath.Join(dir, "server"), file)
-	if out, err := build.CombinedOutput(); err != nil {
+	command := exec.Command(goTool, "build", "-o", filepath.Join(dir, "server"), file)
+	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("the program of the README does not build: %v\n%s", err, out)
 	}
 }
