@@ -101,14 +101,17 @@ func (d *Descriptor) Unusual() bool { return d.unusual }
 
 // Forget wakes everybody who waits on the descriptor with ErrClosed and takes
 // it from the poller. Call it before closing the descriptor. Idempotent.
-func (d *Descriptor) Forget() {
+func (d *Descriptor) Forget() { d.forget(errForgotten) }
+
+// forget is Forget with another error for those who wait.
+func (d *Descriptor) forget(reason error) {
 	if d.closed {
 		return
 	}
 	d.closed = true
 	l := d.loop
 	if l.poller != nil {
-		l.poller.Forget(d.fd)
+		l.poller.Forget(d.fd, d.key())
 	}
 	l.slots[d.slot].generation++
 	l.slots[d.slot].d = nil
@@ -119,12 +122,12 @@ func (d *Descriptor) Forget() {
 	for _, t := range [...]*Task{d.reader, d.writer, d.priority} {
 		if t != nil {
 			d.leave(t)
-			l.wake(t, errForgotten)
+			l.wake(t, reason)
 		}
 	}
 	if n := d.notify; n != nil {
 		d.notify = nil
-		n.Ready(errForgotten)
+		n.Ready(reason)
 	}
 }
 
@@ -198,7 +201,7 @@ func (d *Descriptor) wait(
 	case d.drained&want == 0 && !d.foreign:
 		return ShieldedCheckpoint(t)
 	}
-	if err := d.loop.poller.Arm(d.fd, d.key(), d.mode(want)); err != nil {
+	if err := d.arm(want); err != nil {
 		return fmt.Errorf("waiting for a descriptor: %w", err)
 	}
 	*place = t
@@ -206,11 +209,19 @@ func (d *Descriptor) wait(
 	return t.park(label, (*descriptorWait)(d))
 }
 
-func (d *Descriptor) mode(want sys.Interest) sys.Interest {
+// arm asks the poller. A number has one registration, and a Descriptor that
+// its owner registered comes before a wait by number (foreign.go).
+func (d *Descriptor) arm(want sys.Interest) error {
 	if d.foreign {
-		return want | sys.Once
+		return d.armForeign(want)
 	}
-	return want
+	if err := d.loop.poller.Arm(d.fd, d.key(), want); err != nil {
+		return err
+	}
+	if len(d.loop.foreign) != 0 {
+		d.loop.evict(d.fd)
+	}
+	return nil
 }
 
 // NotifyReadable calls f.Ready once when the descriptor becomes readable, so
@@ -226,7 +237,7 @@ func (d *Descriptor) NotifyReadable(f ReadyFunc) error {
 	case d.drained&sys.Readable == 0:
 		return ErrWouldBlock
 	}
-	if err := d.loop.poller.Arm(d.fd, d.key(), sys.Readable); err != nil {
+	if err := d.arm(sys.Readable); err != nil {
 		return fmt.Errorf("going idle: %w", err)
 	}
 	d.notify = f

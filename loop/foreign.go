@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/lion-go/lion/sys"
@@ -10,10 +11,17 @@ import (
 // word, and may have given copies away. So nothing is kept about them between
 // waits; each wait registers anew, one-shot and level-triggered, and a wait is
 // always real.
+//
+// A poller has one registration for a number. So a number that is waited for
+// as a Descriptor, that of a socket for example, cannot be waited for by number
+// as well, in whatever direction. If both are tried, the Descriptor has it: the
+// other wait may be for an earlier bearer of the number, closed without a word.
 
 // WaitReadableFD suspends t until fd, any descriptor that the system can
 // poll, is readable, in error or hung up; it may also return early. At most
-// one task waits in each direction: ErrBusy. Before fd is closed, call
+// one task waits in each direction: ErrBusy. That is the answer as well, now
+// or during the wait, if fd is a socket or Descriptor of this loop and has been
+// waited for as such: wait on that one instead. Before fd is closed, call
 // NotifyClosing; if it is closed without that, the wait may end, fail or go on
 // until it is cancelled. It is a checkpoint. A descriptor that cannot be
 // polled, such as a regular file, answers the error of the system.
@@ -57,6 +65,27 @@ func (l *Loop) adopt(t *Task, fd sys.FD) (*Descriptor, error) {
 		l.foreign[fd] = d
 	}
 	return d, nil
+}
+
+// errOwned is for waits by number that a Descriptor of the same number rules
+// out. It is made once, as errForgotten is.
+var errOwned = fmt.Errorf(
+	"the descriptor is registered; wait on its socket or Descriptor instead: %w", ErrBusy)
+
+func (d *Descriptor) armForeign(want sys.Interest) error {
+	err := d.loop.poller.Arm(d.fd, d.key(), want|sys.Once)
+	if errors.Is(err, sys.EEXIST) {
+		return errOwned
+	}
+	return err
+}
+
+// evict ends the waits by number for fd, whose registration a Descriptor of
+// that number has taken: nothing would wake them any more.
+func (l *Loop) evict(fd sys.FD) {
+	if d := l.foreign[fd]; d != nil {
+		d.forget(errOwned)
+	}
 }
 
 // settle drops what is not waited for: after an error at registration, say.

@@ -62,9 +62,14 @@
 //     one to write do not replace each other, with Once or without.
 //   - Keys are numbers, not pointers, and carry a generation: an event for a
 //     closed descriptor whose number is in use again has an old key, by which
-//     the loop knows it. A descriptor has one key at a time.
+//     the loop knows it. A descriptor has one key at a time; Arm with another
+//     one replaces it. But Once does not replace a registration without Once:
+//     Arm answers EEXIST, and the registration of lion's own is as it was. The
+//     other way about it does: a number that was waited for with Once and was
+//     closed without notice may be one of lion's own by now.
 //   - Forget precedes Close of the descriptor. No later Wait reports the key.
-//     Forgetting what is not registered does nothing.
+//     Forgetting what is not registered, or is registered under another key,
+//     does nothing: it may be the next owner's of the same number.
 //   - Wait stores at most as many events as fit and leaves the others for the
 //     next call. It does not return for want of time before that is over, in
 //     the resolution of the system, so that a caller with a deadline does not

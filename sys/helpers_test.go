@@ -134,7 +134,7 @@ func retry(t testing.TB, fd sys.FD, want sys.Interest, try func() error) error {
 	p, err := sys.NewPoller()
 	must(t, err)
 	defer func() { must(t, p.Close()) }()
-	defer p.Forget(fd)
+	defer p.Forget(fd, 1)
 	deadline := time.Now().Add(patience)
 	for {
 		err := try()

@@ -71,7 +71,7 @@ func TestPollerHealsRegistrations(t *testing.T) {
 		owned(t, copied, err)
 		owned(t, d, nil)
 		must(t, sys.Close(c))
-		p.Forget(c) // too late: EPOLL_CTL_DEL answers EBADF
+		p.Forget(c, 3) // too late: EPOLL_CTL_DEL answers EBADF
 		send(t, d, []byte("x"), 0)
 		unexpected(t, p, 3)
 	})

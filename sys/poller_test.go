@@ -33,7 +33,7 @@ func eachPoller(t *testing.T, test func(t *testing.T, p *sys.Poller)) {
 func arm(t *testing.T, p *sys.Poller, fd sys.FD, key uint64, want sys.Interest) {
 	t.Helper()
 	must(t, p.Arm(fd, key, want))
-	t.Cleanup(func() { p.Forget(fd) })
+	t.Cleanup(func() { p.Forget(fd, key) })
 }
 
 // expect waits until all of want has been reported for key, in one event or
@@ -83,7 +83,7 @@ func unexpected(t *testing.T, p *sys.Poller, key uint64) {
 	a, b := pair(t)
 	wouldBlock(t, a)
 	must(t, p.Arm(a, sentinel, sys.Readable))
-	defer p.Forget(a)
+	defer p.Forget(a, sentinel)
 	send(t, b, []byte("x"), 0)
 	var seen sys.Interest
 	for deadline := time.Now().Add(patience); seen&sys.Readable == 0; {
@@ -315,19 +315,19 @@ func TestPollerForget(t *testing.T) {
 	eachPoller(t, func(t *testing.T, p *sys.Poller) {
 		for _, once := range []sys.Interest{0, sys.Once} {
 			a, b := pair(t)
-			p.Forget(a) // never registered
-			p.Forget(sys.Invalid)
+			p.Forget(a, testKey) // never registered
+			p.Forget(sys.Invalid, testKey)
 			wouldBlock(t, a)
 			must(t, p.Arm(a, testKey, sys.Readable|once))
-			p.Forget(a)
+			p.Forget(a, testKey)
 			send(t, b, []byte("x"), 0)
 			unexpected(t, p, testKey)
-			p.Forget(a) // no longer registered
+			p.Forget(a, testKey) // no longer registered
 			// What is ready already, and then forgotten.
 			drain(t, a)
 			must(t, p.Arm(a, testKey, sys.Readable|once))
 			send(t, b, []byte("x"), 0)
-			p.Forget(a)
+			p.Forget(a, testKey)
 			unexpected(t, p, testKey)
 			if n := p.Statistics().Registered; n != 0 {
 				t.Errorf("%d descriptors are registered", n)
@@ -363,7 +363,7 @@ func TestPollerReuse(t *testing.T) {
 					}
 				}
 			}
-			p.Forget(a)
+			p.Forget(a, key)
 			must(t, sys.Close(a))
 			must(t, sys.Close(b))
 		}
@@ -448,7 +448,7 @@ func TestPollerBadArguments(t *testing.T) {
 		} {
 			if err := p.Arm(a, testKey, want); err != sys.EINVAL {
 				t.Errorf("interest %08b: %v, want EINVAL", want, err)
-				p.Forget(a)
+				p.Forget(a, testKey)
 			}
 		}
 		for _, fd := range []sys.FD{sys.Invalid, -12345, 1<<31 - 1} {
@@ -489,7 +489,7 @@ func TestPollerClosed(t *testing.T) {
 					t.Errorf("%s: %v, want os.ErrClosed", call, err)
 				}
 			}
-			p.Forget(a)
+			p.Forget(a, testKey)
 			p.Wake()
 		})
 	}

@@ -220,7 +220,7 @@ func TestPollerClose(t *testing.T) {
 			}
 			a, _ := pair(t)
 			must(t, p.Arm(a, 1, sys.Readable))
-			p.Forget(a)
+			p.Forget(a, 1)
 			var late sync.WaitGroup
 			for range 4 {
 				late.Go(func() {
@@ -232,7 +232,7 @@ func TestPollerClose(t *testing.T) {
 			must(t, p.Close())
 			late.Wait()
 			p.Wake()
-			p.Forget(a)
+			p.Forget(a, 1)
 			if err := p.Arm(a, 1, sys.Readable); err == nil {
 				t.Error("armed after Close")
 			}

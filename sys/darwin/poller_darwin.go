@@ -90,14 +90,15 @@ func NewPoller() (*Poller, error) {
 // wanted conditions after a call on it answered WouldBlock. Events may be
 // spurious and may be merged; an error or hang-up counts as both readable and
 // writable. With Once, fd is not lion's own and is armed for one event only.
-// A key other than before begins a new registration. Errors are Errno values.
+// A key other than before begins a new registration, but never one with Once in
+// place of one without: that is EEXIST. Errors are Errno values.
 func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	return p.kqueue.Arm(fd, key, want)
 }
 
-// Forget drops the registration of fd, if there is one; no later Wait reports
-// its key. It must precede Close of fd.
-func (p *Poller) Forget(fd FD) { p.kqueue.Forget(fd) }
+// Forget drops the registration of fd under key, if that is the present one; no
+// later Wait reports the key. It must precede Close of fd.
+func (p *Poller) Forget(fd FD, key uint64) { p.kqueue.Forget(fd, key) }
 
 // Wait fills ev with events and answers how many. It waits forever if d is
 // negative, only looks if d is zero, and otherwise answers 0 events after

@@ -96,6 +96,9 @@ func (p *Poller) register(fd FD, key uint64, want Interest) error {
 		e = p.entries[fd]
 	}
 	previous := e.state
+	if previous == own && e.key != key && want&Once != 0 {
+		return EEXIST // and the registration stays
+	}
 	if previous == absent || e.key != key {
 		e.generation = max(e.generation+1, 1)
 		e.key, e.state, e.waiting = key, absent, 0
@@ -162,8 +165,12 @@ func (p *Poller) rearm(fd FD, e *entry, ready Interest) Interest {
 	return 0
 }
 
-func (p *Poller) unregister(fd FD) {
-	if fd < 0 || int(fd) >= len(p.entries) || p.entries[fd].state == absent {
+// unregister leaves alone what a later owner of the number registered.
+func (p *Poller) unregister(fd FD, key uint64) {
+	if fd < 0 || int(fd) >= len(p.entries) {
+		return
+	}
+	if e := &p.entries[fd]; e.state == absent || e.key != key {
 		return
 	}
 	p.stats.Controls++

@@ -33,14 +33,15 @@ func NewPoller() (*Poller, error) {
 }
 
 // Arm promises at least one event for key if fd becomes ready for one of the
-// wanted conditions after a call on it answered WouldBlock.
+// wanted conditions after a call on it answered WouldBlock. It answers EEXIST
+// if want has Once and fd is registered without, under another key.
 func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	return p.kqueue.Arm(fd, key, want)
 }
 
-// Forget drops the registration of fd, if there is one; no later Wait reports
-// its key. It must precede Close of fd.
-func (p *Poller) Forget(fd FD) { p.kqueue.Forget(fd) }
+// Forget drops the registration of fd under key, if that is the present one; no
+// later Wait reports the key. It must precede Close of fd.
+func (p *Poller) Forget(fd FD, key uint64) { p.kqueue.Forget(fd, key) }
 
 // Wait fills ev with events and answers how many. It waits forever if d is
 // negative, only looks if d is zero, and otherwise answers 0 events after

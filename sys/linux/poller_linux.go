@@ -164,7 +164,8 @@ func (p *Poller) addEventfd() error {
 
 // Arm promises at least one event with this key if fd becomes ready after a
 // call on it answered WouldBlock. Events may be spurious and may be merged. A
-// descriptor has one key at a time: another one takes its place.
+// descriptor has one key at a time: another one takes its place, except that
+// Once does not replace a registration without it: EEXIST.
 //
 // Without Once, for lion's own descriptors, the first call registers fd for
 // everything and later ones with the same key do nothing. With Once each call
@@ -183,10 +184,10 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	return p.register(fd, key, want)
 }
 
-// Forget drops the registration of fd, if there is one; later Waits do not
-// report its key any more. It must precede Close of fd.
-func (p *Poller) Forget(fd FD) {
-	p.unregister(fd)
+// Forget drops the registration of fd under key, if that is the present one;
+// later Waits do not report the key any more. It must precede Close of fd.
+func (p *Poller) Forget(fd FD, key uint64) {
+	p.unregister(fd, key)
 }
 
 // Wait stores events in ev and returns how many. It waits at most about d for

@@ -108,7 +108,7 @@ func TestReportDropsOldEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			if key < 2 {
-				p.Forget(a)
+				p.Forget(a, key)
 			}
 		}
 		now := p.entries[a].generation
@@ -120,7 +120,7 @@ func TestReportDropsOldEvents(t *testing.T) {
 		if n := p.report(ev); n != 1 || ev[0] != (Event{Key: 2, Ready: Readable}) {
 			t.Errorf("reported %v", ev[:n])
 		}
-		p.Forget(a)
+		p.Forget(a, 2)
 		p.found = 3
 		if n := p.report(ev); n != 0 {
 			t.Errorf("reported after Forget: %v", ev[:n])

@@ -99,7 +99,7 @@ func until[T any](t *testing.T, p *Poller, fd FD, want Interest, call func() (T,
 		const key = 1 << 40
 		ok(t, p.Arm(fd, key, want))
 		next(t, p, key, want)
-		p.Forget(fd)
+		p.Forget(fd, key)
 	}
 }
 

@@ -225,7 +225,7 @@ func TestNoAllocations(t *testing.T) {
 	check("registering and forgetting", func() {
 		ok(t, p.Arm(b, 1, Readable))
 		p.Wait(ev, 0)
-		p.Forget(b)
+		p.Forget(b, 1)
 		p.Wait(ev, 0)
 	})
 	check("waking", func() {

@@ -174,7 +174,8 @@ func (p *Poller) Statistics() PollerStatistics {
 // may be anybody's socket; other handles are errors.ErrUnsupported, since
 // Windows has no readiness for them. Arm makes no call that can block, and
 // fails only if fd cannot be polled at all, with EINVAL if want asks for
-// nothing or for Unusual, and with os.ErrClosed if the poller is closed.
+// nothing or for Unusual, with EEXIST if want has Once and fd is registered
+// without, under another key, and with os.ErrClosed if the poller is closed.
 func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	if p.sockets == nil {
 		return os.ErrClosed
@@ -184,7 +185,10 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	}
 	r := p.sockets[fd]
 	if r != nil && r.key != key {
-		p.Forget(fd)
+		if r.own && want&Once != 0 {
+			return EEXIST // and the registration stays
+		}
+		p.drop(r)
 		r = nil
 	}
 	if r == nil {
@@ -193,6 +197,7 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 			return err
 		}
 	}
+	r.own = r.own || want&Once == 0
 	if err := r.failed; err != nil {
 		r.failed = nil
 		return err
@@ -204,15 +209,18 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 	return nil
 }
 
-// Forget drops the registration of fd, so that no later Wait reports its key.
-// It may be called after fd was closed, although it should not. An unknown fd
-// has no effect.
-func (p *Poller) Forget(fd FD) {
-	r := p.sockets[fd]
-	if r == nil {
-		return
+// Forget drops the registration of fd under key, so that no later Wait reports
+// the key. It may be called after fd was closed, although it should not. If fd
+// is not registered, or under another key, it has no effect.
+func (p *Poller) Forget(fd FD, key uint64) {
+	if r := p.sockets[fd]; r != nil && r.key == key {
+		p.drop(r)
 	}
-	delete(p.sockets, fd)
+}
+
+// drop ends a registration.
+func (p *Poller) drop(r *registration) {
+	delete(p.sockets, r.fd)
 	p.dequeue(r)
 	r.forgotten = true
 	if !r.underway {
@@ -336,8 +344,8 @@ func (p *Poller) Close() error {
 	if p.sockets == nil {
 		return os.ErrClosed
 	}
-	for fd := range p.sockets {
-		p.Forget(fd)
+	for _, r := range p.sockets {
+		p.drop(r)
 	}
 	p.sockets = nil
 	err := p.drain()

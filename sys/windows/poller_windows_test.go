@@ -67,7 +67,7 @@ func TestArmBatchesCalls(t *testing.T) {
 		t.Error("arming twenty times took", n, "calls")
 	}
 	for range 1000 {
-		p.Forget(b)
+		p.Forget(b, 1)
 		ok(t, p.Arm(b, 1, Readable))
 	}
 	if len(p.queue) != 1 || len(p.slots) > 2 {
@@ -93,14 +93,14 @@ func TestAnotherKeyReplaces(t *testing.T) {
 func TestForgetSwallowsEverything(t *testing.T) {
 	p := newPoller(t)
 	a, b := pair(t)
-	p.Forget(b) // unknown: no effect
+	p.Forget(b, 1) // unknown: no effect
 	for _, look := range []bool{false, true} {
 		ok(t, p.Arm(b, 1, Readable))
 		if look {
 			none(t, p)
 		}
 		must(Send(a, []byte("x"), 0))(t)
-		p.Forget(b)
+		p.Forget(b, 1)
 		none(t, p)
 		if n := p.Statistics().Registered; n != 0 {
 			t.Error(n, "registered")
@@ -123,7 +123,7 @@ func TestForgetAgainstLatePackets(t *testing.T) {
 	a, b := pair(t)
 	ok(t, p.Arm(b, 1, Readable))
 	none(t, p)
-	p.Forget(b)
+	p.Forget(b, 1)
 	must(Send(a, []byte("x"), 0))(t)
 	ok(t, p.Arm(b, 2, Readable))
 	next(t, p, 2, Readable)
@@ -154,7 +154,7 @@ func TestSocketClosedUnderneath(t *testing.T) {
 	if err != ENOTSOCK {
 		t.Error("arming a closed socket:", err)
 	}
-	p.Forget(b)
+	p.Forget(b, 1)
 	if err := p.Arm(b, 1, Readable); err != ENOTSOCK {
 		t.Error("arming a closed socket:", err)
 	}

@@ -23,6 +23,7 @@ type registration struct {
 	fd     FD
 	base   windows.Handle
 	key    uint64
+	own    bool // registered without Once
 	helper *helper
 
 	want      Interest // what was armed and not yet reported

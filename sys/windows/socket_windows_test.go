@@ -126,7 +126,7 @@ func tryConnect(t *testing.T, p *Poller, fd FD, to *Sockaddr) error {
 		const key = 1 << 41
 		ok(t, p.Arm(fd, key, Writable))
 		next(t, p, key, Writable)
-		p.Forget(fd)
+		p.Forget(fd, key)
 		err = FinishConnect(fd)
 	}
 	return err

@@ -40,7 +40,7 @@ func TestManySockets(t *testing.T) {
 	}
 	for i, fd := range fds {
 		if i%2 == 0 {
-			p.Forget(fd)
+			p.Forget(fd, uint64(i))
 		}
 	}
 	if n := p.Statistics().Registered; n != sockets/2 {
@@ -105,7 +105,7 @@ func TestStorm(t *testing.T) {
 		}
 		s.settle()
 		for _, e := range s.ends {
-			s.p.Forget(e.fd)
+			s.p.Forget(e.fd, e.key)
 			Close(e.fd)
 		}
 		ok(t, s.p.Close())
@@ -137,7 +137,7 @@ func (s *storm) step() {
 	case 4:
 		s.arm(e, Readable|Writable)
 	case 5, 6:
-		s.p.Forget(e.fd)
+		s.p.Forget(e.fd, e.key)
 		e.key, e.armed = 0, 0
 	case 7:
 		if s.ends[e.peer].data < 1000 {
@@ -157,7 +157,7 @@ func (s *storm) step() {
 	case 11:
 		if s.r.IntN(10) == 0 {
 			for _, x := range []*stormEnd{e, s.ends[e.peer]} {
-				s.p.Forget(x.fd)
+				s.p.Forget(x.fd, x.key)
 				ok(s.T, Close(x.fd))
 			}
 			s.open(i, e.peer)
@@ -242,7 +242,7 @@ func TestScarcity(t *testing.T) {
 	if n := p.Statistics().Registered; n != pairs {
 		t.Error(n, "registered")
 	}
-	p.Forget(fds[0])
+	p.Forget(fds[0], 0)
 	p.Wake()
 	must(p.Wait(make([]Event, 1), -1))(t) // a wake-up gets through
 	refuse = false

@@ -68,7 +68,7 @@ func TestCloseAndWake(t *testing.T) {
 	if _, found := alive.Load(p); found || p.underway != 0 {
 		t.Error("a closed poller is kept,", p.underway, "polls under way")
 	}
-	p.Forget(b)
+	p.Forget(b, 1)
 
 	// The number of a closed port may belong to another one by now.
 	other := newPoller(t)

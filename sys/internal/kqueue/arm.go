@@ -9,7 +9,8 @@ import (
 
 // Arm registers fd under key for what is wanted. Errors are Errno values: of
 // an earlier registration that the kernel refused, or of submitting a full
-// list of changes; EINVAL if want asks for nothing or for Unusual. A closed
+// list of changes; EINVAL if want asks for nothing or for Unusual; EEXIST if
+// want has Once and fd is registered without, under another key. A closed
 // poller answers os.ErrClosed.
 func (p *Poller) Arm(fd seam.FD, key uint64, want seam.Interest) error {
 	if err := p.check(fd, want); err != nil {
@@ -22,12 +23,15 @@ func (p *Poller) Arm(fd seam.FD, key uint64, want seam.Interest) error {
 	if s.serial != 0 && s.key == key {
 		return p.armAgain(fd, s, want)
 	}
+	if s.serial != 0 && s.own && want&seam.Once != 0 {
+		return syscall.EEXIST // and the registration stays
+	}
 	err := p.register(fd, key, want)
 	if err == nil {
 		err = p.armAgain(fd, s, want)
 	}
 	if err != nil {
-		p.Forget(fd)
+		p.drop(fd)
 	}
 	return err
 }
@@ -38,6 +42,7 @@ func (p *Poller) armAgain(fd seam.FD, s *slot, want seam.Interest) error {
 		return err
 	}
 	if want&seam.Once == 0 {
+		s.own = true
 		return p.armOwn(fd, s, want)
 	}
 	if err := p.armOnce(fd, s, want); err != nil {
@@ -70,7 +75,7 @@ func (p *Poller) grow(fd seam.FD) {
 
 // register begins a new registration of fd.
 func (p *Poller) register(fd seam.FD, key uint64, want seam.Interest) error {
-	p.Forget(fd)
+	p.drop(fd)
 	s := &p.slots[fd]
 	if s.knotes&readOnce != 0 && want&seam.Once == 0 {
 		// If the one-shot knote is still there, adding would not make it last.
@@ -79,7 +84,7 @@ func (p *Poller) register(fd seam.FD, key uint64, want seam.Interest) error {
 		}
 	}
 	p.serial++
-	s.key, s.serial, s.knotes = key, p.serial, 0
+	s.key, s.serial, s.knotes = key, p.serial, 0 // and own is false
 	p.stats.Registered++
 	return nil
 }
@@ -147,12 +152,20 @@ func (p *Poller) change(fd seam.FD, ch Kevent) error {
 	return nil
 }
 
-// Forget drops the registration of fd: its changes not yet submitted and its
-// report not yet handed out. The kernel is told nothing, see above.
-func (p *Poller) Forget(fd seam.FD) {
+// Forget drops the registration of fd, if it is under key. The kernel is told
+// nothing, see above.
+func (p *Poller) Forget(fd seam.FD, key uint64) {
 	if fd < 0 || int(fd) >= len(p.slots) {
 		return
 	}
+	if s := &p.slots[fd]; s.serial != 0 && s.key == key {
+		p.drop(fd)
+	}
+}
+
+// drop drops the registration of fd, if there is one: its changes not yet
+// submitted and its report not yet handed out.
+func (p *Poller) drop(fd seam.FD) {
 	p.withdraw(fd)
 	s := &p.slots[fd]
 	if s.serial == 0 {

@@ -69,7 +69,7 @@ func TestLiveEcho(t *testing.T) {
 	if e.clean != echoClients {
 		t.Errorf("%d of %d clients got everything", e.clean, echoClients)
 	}
-	e.p.Forget(e.listen)
+	e.p.Forget(e.listen, 0)
 	closeAll(t, e.listen)
 	if s := e.p.Statistics(); s.Registered != 0 {
 		t.Errorf("%d still registered", s.Registered)
@@ -201,7 +201,7 @@ func (e *echo) finish(c *conn) {
 	if c.client && c.missing == 0 && c.rounds == 0 {
 		e.clean++
 	}
-	e.p.Forget(c.fd)
+	e.p.Forget(c.fd, c.key)
 	closeAll(e.t, c.fd)
 	delete(e.conns, c.key)
 }

@@ -89,7 +89,7 @@ func TestLiveReadAndWrite(t *testing.T) {
 	p := newLive(t)
 	a, b := pair(t)
 	defer closeAll(t, a, b)
-	defer p.Forget(a)
+	defer p.Forget(a, 1)
 	arm(t, p, a, 1, seam.Readable)
 	wantEvents(t, wait(t, p, 0), ready{})
 	for range 3 {
@@ -118,7 +118,7 @@ func TestLiveReadinessBeforeArm(t *testing.T) {
 	send(t, b, "x")
 	arm(t, p, a, 1, seam.Readable|seam.Writable)
 	wantEvents(t, wait(t, p, patience), ready{1: seam.Readable | seam.Writable})
-	p.Forget(a)
+	p.Forget(a, 1)
 }
 
 func TestLiveHangUpIsReadableAndWritable(t *testing.T) {
@@ -134,7 +134,7 @@ func TestLiveHangUpIsReadableAndWritable(t *testing.T) {
 	if need := seam.Readable | seam.Writable | seam.Unusual; got&need != need {
 		t.Errorf("hang-up was reported as %b", got)
 	}
-	p.Forget(a)
+	p.Forget(a, 1)
 }
 
 func TestLiveTwoOnceWaits(t *testing.T) {
@@ -152,7 +152,7 @@ func TestLiveTwoOnceWaits(t *testing.T) {
 	wantEvents(t, wait(t, p, patience), ready{1: seam.Writable})
 	arm(t, p, a, 1, seam.Readable|seam.Once) // It is level-triggered.
 	wantEvents(t, wait(t, p, patience), ready{1: seam.Readable})
-	p.Forget(a)
+	p.Forget(a, 1)
 }
 
 func TestLiveForeignDescriptorIsMadeAnew(t *testing.T) {
@@ -166,7 +166,7 @@ func TestLiveForeignDescriptorIsMadeAnew(t *testing.T) {
 	arm(t, p, a, 1, seam.Readable|seam.Once)
 	send(t, d, "x")
 	wantEvents(t, wait(t, p, patience), ready{1: seam.Readable})
-	p.Forget(a)
+	p.Forget(a, 1)
 }
 
 func TestLiveOnceThenOwn(t *testing.T) {
@@ -175,14 +175,14 @@ func TestLiveOnceThenOwn(t *testing.T) {
 	defer closeAll(t, a, b)
 	arm(t, p, a, 1, seam.Readable|seam.Once)
 	wantEvents(t, wait(t, p, 0), ready{})
-	p.Forget(a) // and not closed: the one-shot knote is still there
+	p.Forget(a, 1) // and not closed: the one-shot knote is still there
 	arm(t, p, a, 2, seam.Readable)
 	for range 3 {
 		send(t, b, "x")
 		wantEvents(t, wait(t, p, patience), ready{2: seam.Readable})
 		drain(t, a)
 	}
-	p.Forget(a)
+	p.Forget(a, 2)
 }
 
 func TestLiveForgetWithoutClose(t *testing.T) {
@@ -191,7 +191,7 @@ func TestLiveForgetWithoutClose(t *testing.T) {
 	defer closeAll(t, a, b)
 	arm(t, p, a, 1, seam.Readable)
 	wantEvents(t, wait(t, p, 0), ready{})
-	p.Forget(a)
+	p.Forget(a, 1)
 	send(t, b, "x")
 	wantEvents(t, wait(t, p, 0), ready{})
 	wantEvents(t, wait(t, p, 0), ready{}) // submits the deletion
@@ -201,7 +201,7 @@ func TestLiveForgetWithoutClose(t *testing.T) {
 	}
 	arm(t, p, a, 2, seam.Readable)
 	wantEvents(t, wait(t, p, patience), ready{2: seam.Readable})
-	p.Forget(a)
+	p.Forget(a, 2)
 }
 
 func TestLiveReuseOfNumbers(t *testing.T) {
@@ -216,7 +216,7 @@ func TestLiveReuseOfNumbers(t *testing.T) {
 			wantEvents(t, wait(t, p, patience), ready{key: seam.Readable | seam.Writable})
 		}
 		if key%2 == 0 {
-			p.Forget(a) // Else the poller only learns by the next key.
+			p.Forget(a, key) // Else the poller only learns by the next key.
 		}
 		closeAll(t, a, b)
 	}
@@ -231,7 +231,7 @@ func TestLiveRefusals(t *testing.T) {
 	closeAll(t, a, b)
 	arm(t, p, a, 1, seam.Readable)
 	wantEvents(t, wait(t, p, patience), ready{1: everything})
-	p.Forget(a)
+	p.Forget(a, 1)
 
 	// The emulation refuses regular files as epoll does.
 	f, err := os.Open("live_linux_test.go")
@@ -243,7 +243,7 @@ func TestLiveRefusals(t *testing.T) {
 	if err := p.Arm(fd, 2, seam.Readable); !errors.Is(err, unix.EPERM) {
 		t.Errorf("second Arm: %v, want EPERM", err)
 	}
-	p.Forget(fd)
+	p.Forget(fd, 2)
 }
 
 func TestLiveTimeoutIsNeverEarly(t *testing.T) {

@@ -131,6 +131,7 @@ type slot struct {
 	key    uint64
 	serial uint64 // udata of the knotes; 0: nobody is registered
 	ready  int32  // one more than the index of its report; 0: none
+	own    bool   // registered without Once
 	knotes knotes // kept after Forget: what the kernel may still have
 	failed [3]uint16
 }

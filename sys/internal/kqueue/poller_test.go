@@ -135,7 +135,7 @@ func TestOneShotKnoteGivesWayToALastingOne(t *testing.T) {
 	p, f := newFake(t)
 	arm(t, p, 5, 50, seam.Readable|seam.Once)
 	wait(t, p, 0)
-	p.Forget(5)
+	p.Forget(5, 50)
 	f.script = []answer{{events: []kqueue.Kevent{
 		refusal(kqueue.Kevent{Ident: 5, Filter: kqueue.FilterRead}, syscall.ENOENT)}}}
 	arm(t, p, 5, 51, seam.Readable)
@@ -200,10 +200,12 @@ func TestForget(t *testing.T) {
 	p, f := newFake(t)
 	arm(t, p, 5, 50, seam.Readable)
 	arm(t, p, 6, 60, seam.Readable)
-	p.Forget(5)
-	p.Forget(5)
-	p.Forget(1000)
-	p.Forget(-1)
+	p.Forget(5, 51) // another's
+	p.Forget(6, 0)
+	p.Forget(5, 50)
+	p.Forget(5, 50)
+	p.Forget(1000, 50)
+	p.Forget(-1, 50)
 	wait(t, p, 0)
 	wantChanges(t, f.last(), []kqueue.Kevent{read(6, 2)})
 
@@ -215,7 +217,7 @@ func TestForget(t *testing.T) {
 	if n, err := p.Wait(ev[:], 0); n != 1 || err != nil || ev[0].Key != 60 {
 		t.Fatal(n, err, ev)
 	}
-	p.Forget(7)
+	p.Forget(7, 70)
 	wantEvents(t, wait(t, p, 0), ready{})
 	if s := p.Statistics(); s.Registered != 1 {
 		t.Errorf("%d registered, want 1", s.Registered)
@@ -228,7 +230,7 @@ func TestEventsOfEarlierRegistrationsAreDropped(t *testing.T) {
 	wait(t, p, 0)
 
 	// Forgotten but not closed: the knote fires once more and is deleted.
-	p.Forget(5)
+	p.Forget(5, 50)
 	f.script = []answer{{events: []kqueue.Kevent{event(read(5, 1), 1)}}}
 	wantEvents(t, wait(t, p, 0), ready{})
 	wait(t, p, 0)
@@ -247,7 +249,7 @@ func TestDeletionIsNotSubmittedForAReusedNumber(t *testing.T) {
 	p, f := newFake(t)
 	arm(t, p, 5, 50, seam.Readable)
 	wait(t, p, 0)
-	p.Forget(5)
+	p.Forget(5, 50)
 	f.script = []answer{{events: []kqueue.Kevent{event(read(5, 1), 1)}}}
 	wait(t, p, 0)
 	arm(t, p, 5, 51, seam.Readable)
@@ -279,7 +281,7 @@ func TestRefusalOfSomethingForgotten(t *testing.T) {
 	p, f := newFake(t)
 	arm(t, p, 5, 50, seam.Readable)
 	wait(t, p, 0)
-	p.Forget(5)
+	p.Forget(5, 50)
 	f.script = []answer{{events: []kqueue.Kevent{refusal(read(5, 1), syscall.EINVAL)}}}
 	wantEvents(t, wait(t, p, 0), ready{})
 	arm(t, p, 5, 51, seam.Readable)
@@ -350,7 +352,7 @@ func TestClosedPoller(t *testing.T) {
 	}
 	calls := len(f.calls)
 	p.Wake()
-	p.Forget(5)
+	p.Forget(5, 50)
 	var ev [1]seam.Event
 	_, err = p.Wait(ev[:], -1)
 	for name, err := range map[string]error{
@@ -417,7 +419,7 @@ func TestStaleEventsAsManyAsAHarvest(t *testing.T) {
 	}
 	wait(t, p, 0)
 	for fd := range seam.FD(256) {
-		p.Forget(fd)
+		p.Forget(fd, uint64(fd))
 	}
 	f.script = []answer{stale}
 	wantEvents(t, wait(t, p, 0), ready{})
