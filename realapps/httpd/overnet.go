@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/signal"
 	"runtime"
 	"time"
@@ -17,7 +18,7 @@ import (
 // serveNet serves on package net, the way fasthttp is meant to be used: a
 // goroutine for each connection.
 func serveNet(c *config, s *site, ready func(addr string)) error {
-	runtime.GOMAXPROCS(c.loops)
+	limitProcessors(c.loops)
 	ln, err := net.Listen(network(c.addr), c.addr)
 	if err != nil {
 		return err
@@ -38,6 +39,15 @@ func serveNet(c *config, s *site, ready func(addr string)) error {
 	release() // a second signal ends the process at once
 	s.stop()
 	return shutDown(server, c.grace)
+}
+
+// limitProcessors lets Go use as many processors as lion would use loops. But
+// who has set GOMAXPROCS has decided already, for both transports alike: to
+// override it here would have a comparison run on different settings.
+func limitProcessors(n int) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(n)
+	}
 }
 
 // network makes [::] mean what it means to lion: IPv6 only. Without an address it
