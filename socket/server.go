@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"time"
 
 	"github.com/lion-go/lion/loop"
@@ -101,10 +102,19 @@ func (s *Server) Serve(t *loop.Task) error {
 		defer s.end()
 		return s.run(t, n)
 	}, loop.WithName("server"))
-	if err == nil && s.interrupted {
+	return s.withInterrupt(err)
+}
+
+// withInterrupt adds to how the server ended that it was interrupted, whatever
+// else has gone wrong meanwhile: nobody else hears of the interrupt.
+func (s *Server) withInterrupt(err error) error {
+	switch {
+	case !s.interrupted, errors.Is(err, loop.ErrInterrupt):
+		return err
+	case err == nil:
 		return loop.ErrInterrupt
 	}
-	return err
+	return errors.Join(loop.ErrInterrupt, err)
 }
 
 // run is the life of a server: it accepts, and then stops with grace.

@@ -226,6 +226,50 @@ func TestServeInterrupted(t *testing.T) {
 	}
 }
 
+// TestServeInterruptedWhileFailing has an interrupt come while the server ends
+// by the error of a handler, and another handler takes its time to end: Serve
+// tells of both.
+func TestServeInterruptedWhileFailing(t *testing.T) {
+	var held loop.ParkingLot
+	handler := func(task *loop.Task, c stream.Stream) error {
+		b := task.Buffer()
+		n, err := c.Receive(task, b)
+		if err != nil || string(b[:n]) == "fail" {
+			return errors.Join(err, errHandler)
+		}
+		return loop.Shield(task, func(*loop.Scope) error { return held.Park(task, "the test") })
+	}
+	var result error
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		ln := listen(task, t)
+		s, err := socket.NewServer(ln, handler)
+		must(t, err)
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			holds, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			fails, err := socket.ConnectTCP(task, ln.Addr().AddrPort())
+			must(t, err)
+			must(t, n.Spawn(func(task *loop.Task) error {
+				defer closeAll(holds, fails)
+				must(t, holds.SendAll(task, []byte("hold")))
+				until(task, t, func() bool { return s.Statistics().Active == 1 })
+				settle(task, t)
+				must(t, fails.SendAll(task, []byte("fail")))
+				until(task, t, func() bool { return s.Statistics().Errors[socket.ErrorOther] == 1 })
+				must(t, task.Loop().Interrupt())
+				settle(task, t)
+				held.UnparkOne()
+				return nil
+			}))
+			result = s.Serve(task)
+			return nil
+		})
+	})
+	must(t, err)
+	want(t, "a server that failed", result, errHandler)
+	want(t, "a server that was interrupted", result, loop.ErrInterrupt)
+}
+
 // TestServeInterruptedTwice ends the grace period.
 func TestServeInterruptedTwice(t *testing.T) {
 	clock := looptest.NewClock()
