@@ -105,6 +105,39 @@ func TestServeIdleTimeout(t *testing.T) {
 	}, loop.WithClock(clock))
 }
 
+// TestServeIdleTimeoutAfterStall has requests come at the very moment at which
+// their connections expire, more of them than one harvest takes: all are
+// answered, and who has asked nothing is closed.
+func TestServeIdleTimeoutAfterStall(t *testing.T) {
+	const clients = 300
+	clock := looptest.NewClock()
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			var all []*socket.Conn
+			for range clients {
+				c := dial(task, t, s)
+				defer c.Close()
+				all = append(all, c)
+			}
+			turns(task, t, func() bool { return s.Statistics().Idle == clients })
+			settle(task, t)
+			for _, c := range all[1:] {
+				_, err := c.SendNowait([]byte("x"))
+				must(t, err)
+			}
+			must(t, clock.Advance(10*time.Second))
+			receives(task, t, all[0], "")
+			for _, c := range all[1:] {
+				receives(task, t, c, "x")
+			}
+			if got := s.Statistics(); got.TimedOut != 1 {
+				t.Errorf("after the timeout of one: %+v", got)
+			}
+			return nil
+		}, socket.WithIdleTimeout(10*time.Second))
+	}, loop.WithClock(clock))
+}
+
 // TestServeExhausted runs a server out of descriptors: it says so, loses
 // nobody, and goes on.
 func TestServeExhausted(t *testing.T) {

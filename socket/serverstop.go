@@ -25,7 +25,7 @@ func (s *Server) drain(t *loop.Task) error {
 	_ = s.ln.Close() // it is closed, whatever it says
 	_ = s.sweeping.Cancel("the server stops")
 	for c := s.idle.head; c != nil; c = s.idle.head {
-		s.wake(c)
+		_, _ = s.wake(c) // a server that stops does not end by it
 		if err := loop.Checkpoint(t); err != nil {
 			return err
 		}
@@ -34,20 +34,23 @@ func (s *Server) drain(t *loop.Task) error {
 }
 
 // wake runs the handler of an idle connection if there is something for it,
-// and closes it otherwise.
-func (s *Server) wake(c *served) {
+// and closes it otherwise: something may have come that the loop has not
+// harvested, and to close over it would reset the connection. The error is one
+// that is to end the server.
+func (s *Server) wake(c *served) (dropped bool, err error) {
 	s.idle.remove(c)
 	c.conn.s.d.CancelNotify()
 	pending, err := c.pending()
 	switch {
 	case err != nil:
 		s.active++
-		_ = c.ended(err) // a server that stops does not end by it
+		return false, c.ended(err)
 	case pending:
 		s.start(c)
-	default:
-		s.drop(c)
+		return false, nil
 	}
+	s.drop(c)
+	return true, nil
 }
 
 // drop closes a connection that has no task and is not in the idle list.
@@ -89,15 +92,20 @@ func (s *Server) end() {
 }
 
 // sweep closes connections that have been idle for too long. The list is in
-// the order of age, so only its head is looked at.
+// the order of age, so only its head is looked at. After a stall of the loop
+// there may be requests on them, of which wake takes care.
 func (s *Server) sweep(t *loop.Task) error {
 	return loop.Enter(t, s.sweeping, func(*loop.Scope) error {
 		for {
 			now := t.Now().Sub(s.epoch)
 			for c := s.idle.head; c != nil && now-c.since >= s.idleTimeout; c = s.idle.head {
-				s.idle.remove(c)
-				s.drop(c)
-				s.timedOut++
+				dropped, err := s.wake(c)
+				if err != nil {
+					return err
+				}
+				if dropped {
+					s.timedOut++
+				}
 			}
 			next := now + s.idleTimeout
 			if c := s.idle.head; c != nil {
