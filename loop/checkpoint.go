@@ -29,11 +29,13 @@ const (
 
 // Checkpoint lets other tasks run if the task has used up its budget, and
 // returns the *CancelledError if the scope has been cancelled, else nil. A
-// deadline that passed before the call is seen by this call, as far as the
-// loop's clock has been read.
+// deadline that passed before the call is seen by this call.
 func Checkpoint(t *Task) error {
 	if err := ShieldedCheckpoint(t); err != nil {
 		return err
+	}
+	if len(t.loop.timers) > 0 {
+		t.loop.readClock()
 	}
 	return CheckpointIfCancelled(t)
 }
@@ -46,6 +48,9 @@ func Yield(t *Task) error {
 	}
 	t.loop.schedulePoints++
 	t.yield()
+	if len(t.loop.timers) > 0 {
+		t.loop.readClock()
+	}
 	return CheckpointIfCancelled(t)
 }
 
@@ -159,11 +164,11 @@ func Sleep(t *Task, d time.Duration) error {
 	if d < 0 {
 		return misuse("sleeping for %v", d)
 	}
+	if d == 0 {
+		return Checkpoint(t)
+	}
 	if err := CheckpointIfCancelled(t); err != nil {
 		return err
-	}
-	if d == 0 {
-		return ShieldedCheckpoint(t)
 	}
 	return t.sleep(t.loop.after(d))
 }

@@ -44,7 +44,11 @@ func (l *Loop) readClock() int64 {
 	}
 	if l.timers.next() <= l.cachedNow && !l.expiring {
 		l.expiring = true
-		l.expireTimers()
+		// Guarded, since the clock may be read by a task, which must not be
+		// blamed for a bug of the loop.
+		if err := guarded(l.expireTimers); err != nil {
+			l.defect = internal("the timers failed", err)
+		}
 		l.expiring = false
 	}
 	return l.cachedNow

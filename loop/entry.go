@@ -193,7 +193,17 @@ func (l *Loop) Do(ctx context.Context, fn func(*Task) error) error {
 	}
 	stop := context.AfterFunc(ctx, job.cancelSoon)
 	defer stop()
-	return <-job.done
+	select {
+	case err := <-job.done:
+		return err
+	case <-l.ended:
+	}
+	select {
+	case err := <-job.done:
+		return err
+	default: // the loop broke before the task had its first turn
+		return ErrLoopClosed
+	}
 }
 
 // doJob is one call of Do.

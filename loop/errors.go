@@ -46,7 +46,8 @@ var (
 
 	// ErrWrongTask says that a function was given a task that is not the one
 	// running: another task's handle, that of a task that has ended, or one
-	// used from a foreign goroutine. Nothing happened.
+	// used from a foreign goroutine, which is noticed unless the task happens
+	// to be on turn; the race detector sees that. Nothing happened.
 	ErrWrongTask error = sentinel("not the running task of this loop")
 
 	// ErrNotParked says that Unpark was called on a task that is not parked,

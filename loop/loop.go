@@ -59,6 +59,7 @@ type Loop struct {
 
 	// Calls from outside.
 	entry entryQueue
+	ended chan struct{} // closed at the very end
 
 	// Trees and ends.
 	rootScope   *Scope
@@ -67,6 +68,7 @@ type Loop struct {
 	mainErr     error
 	mainDone    bool
 	broken      error // why the loop can not go on
+	defect      error // why it has to end after this pass
 	crashes     []error
 	closing     bool
 
@@ -157,6 +159,7 @@ func newLoop(opts []Option) (*Loop, error) {
 		bufferSize: DefaultBufferSize,
 		entry:      entryQueue{limit: DefaultEntryQueueSize},
 		foreign:    map[sys.FD]*Descriptor{},
+		ended:      make(chan struct{}),
 	}
 	for _, opt := range opts {
 		if err := opt(l); err != nil {
@@ -207,9 +210,17 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 	if err := l.start(); err != nil {
 		return err
 	}
+	returned := false
+	defer func() {
+		if !returned { // a callback called Goexit, perhaps by FailNow
+			l.fail(internal("a callback called runtime.Goexit", nil))
+			l.shutDown()
+		}
+	}()
 	l.main = l.mainNursery.spawn(main)
 	l.turns()
 	l.shutDown()
+	returned = true
 	return l.result()
 }
 
@@ -299,4 +310,5 @@ func (l *Loop) shutDown() {
 	l.idle = nil
 	l.poller.Close()
 	l.publish()
+	close(l.ended)
 }

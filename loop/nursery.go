@@ -110,7 +110,7 @@ func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
 
 // leave waits for the children and composes the result.
 func (n *Nursery) leave(t *Task, err error) error {
-	if err != nil && n.scope.cause == nil && hasCancelled(err) {
+	if err != nil && !n.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
 	}
 	n.note(err, "the body of the nursery")
@@ -268,6 +268,8 @@ func (n *Nursery) accepts() error {
 		return misuse("spawning in the hidden nursery %s; of a task being started, use Target", n.Name())
 	case n.scope.loop.broken != nil:
 		return n.scope.loop.broken
+	case n.scope.loop.sleeping.Load():
+		return fmt.Errorf("spawning from outside the loop: %w", ErrWrongTask)
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ func Park(t *Task, label string, a Aborter) error {
 		return err
 	}
 	t.loop.cancelPoints++
+	t.open = true
 	return t.park(label, a)
 }
 
@@ -69,11 +70,12 @@ func (t *Task) park(label string, a Aborter) error {
 	return err
 }
 
-// Unpark wakes a parked task with the result err, which may be nil. It is
-// sync-coloured; the task runs in the next pass. A task that is not parked is
-// left alone: ErrNotParked.
+// Unpark wakes a task that waits in Park with the result err, which may be nil.
+// It is sync-coloured; the task runs in the next pass. A task that is not
+// parked is left alone, and so is one that waits in something else, a lot or a
+// descriptor, that would still believe it there: ErrNotParked.
 func (t *Task) Unpark(err error) error {
-	if !t.parked {
+	if !t.parked || !t.open {
 		return fmt.Errorf("unparking task %s: %w", t.Name(), ErrNotParked)
 	}
 	t.loop.wake(t, err)
@@ -82,7 +84,13 @@ func (t *Task) Unpark(err error) error {
 
 // wake makes a parked task runnable.
 func (l *Loop) wake(t *Task, err error) {
-	t.label, t.aborter, t.parked, t.wakeErr = "", nil, false, err
+	if !t.parked {
+		panic("loop: a task that is not parked was woken")
+	}
+	if err == ErrInterrupt && t == l.main {
+		l.interrupted = false
+	}
+	t.label, t.aborter, t.parked, t.open, t.wakeErr = "", nil, false, false, err
 	t.timer.stop(l)
 	l.parkedTasks--
 	l.ready = append(l.ready, t)
@@ -102,9 +110,6 @@ func (l *Loop) abort(t *Task, cause error) {
 	case !agreed:
 		t.refused = true
 		return
-	}
-	if cause == ErrInterrupt {
-		l.interrupted = false
 	}
 	if t.parked { // not woken by its own abort function
 		l.wake(t, cause)

@@ -22,6 +22,9 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 		if err != nil {
 			return err
 		}
+		if n > 1 && l.clock != nil {
+			return misuse("%d loops with one clock", n)
+		}
 		loops[i] = l
 	}
 	if loops[0].catchSignals {

@@ -54,7 +54,9 @@ func (l *Loop) guardedPasses() (err error) {
 		}
 	}()
 	for err == nil && (l.living > 0 || l.entry.waiting()) {
-		err = l.pass()
+		if err = l.pass(); err == nil {
+			err = l.defect
+		}
 		if l.mainDone && l.system.count == 0 && !l.closing {
 			l.closing = true
 			l.entry.close()
@@ -189,7 +191,12 @@ func (l *Loop) poll() error {
 // that it sleeps, or it sees the call.
 func (l *Loop) wait(d time.Duration) error {
 	began := l.realTime()
-	l.yieldThread(began)
+	if l.yieldThread(began) {
+		d = min(d, l.timeLeft())
+	}
+	if len(l.ready) > 0 {
+		d = 0 // reading the clock may have woken somebody
+	}
 	if d > 0 {
 		l.sleeping.Store(true)
 		if l.entry.waiting() {
@@ -220,14 +227,16 @@ func (l *Loop) wait(d time.Duration) error {
 	return nil
 }
 
-// yieldThread lets other goroutines run if the loop has not rested for long.
-func (l *Loop) yieldThread(now int64) {
+// yieldThread lets other goroutines run if the loop has not rested for long,
+// and reports whether it did.
+func (l *Loop) yieldThread(now int64) bool {
 	if now-l.lastRest < int64(neighbourTime) {
-		return
+		return false
 	}
 	runtime.Gosched()
 	l.counters.yields++
 	l.lastRest = l.realTime()
+	return true
 }
 
 // realTime is the time since the start, whatever clock the loop has.

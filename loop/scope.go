@@ -100,10 +100,10 @@ func (s *Scope) setBefore(kind limitKind, when int64) error {
 // only CancelCalled changes.
 //
 // Cancel belongs to the loop of the scope. It returns ErrWrongTask, and does
-// nothing, when called on an entered scope from a goroutine that runs no loop;
-// use Loop.CallSoon there.
+// nothing, when called on an entered scope from a goroutine that runs no loop,
+// or while that loop sleeps; use Loop.CallSoon there.
 func (s *Scope) Cancel(reason string) error {
-	if s.state == scopeActive && !onLoopGoroutine() {
+	if s.state == scopeActive && (s.loop.sleeping.Load() || !onLoopGoroutine()) {
 		return fmt.Errorf("cancelling a scope from outside its loop: %w", ErrWrongTask)
 	}
 	s.cancel(SourceExplicit, reason)
@@ -191,8 +191,9 @@ func (s *Scope) Deadline() (when time.Time, ok bool, err error) {
 	return s.loop.timeAt(s.when), true, nil
 }
 
-// Timeout returns the time from entry to the deadline, and whether there is
-// one. Before entry an absolute deadline is refused with ErrMisuse.
+// Timeout returns the time from now to the deadline or, before entry, the time
+// that it will be given, and whether there is one. Before entry an absolute
+// deadline is refused with ErrMisuse.
 func (s *Scope) Timeout() (d time.Duration, ok bool, err error) {
 	switch {
 	case s.limit == unlimited:

@@ -151,6 +151,17 @@ func (s *Scope) settle(err error) error {
 	return rest
 }
 
+// cancelledOutward reports whether this scope or one around it has been
+// cancelled, visible or not.
+func (s *Scope) cancelledOutward() bool {
+	for ; s != nil; s = s.parent {
+		if s.own != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // visible is the cancellation that checkpoints directly in s answer.
 func (s *Scope) visible() *CancelledError {
 	if s.parent != nil && !s.shield && s.parent.cause != nil {

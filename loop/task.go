@@ -44,6 +44,7 @@ type Task struct {
 	id      uint64
 
 	parked  bool
+	open    bool // it was parked by Park: anybody may wake it
 	refused bool // the abort function of this wait has refused
 	alert   bool // something beside a cancellation is pending
 	slow    bool // its operations take long: look at the clock more often
@@ -166,6 +167,9 @@ func (t *Task) Now() time.Time {
 // whether there is one. If a cancellation is visible already, it returns the
 // present.
 func (t *Task) Deadline() (when time.Time, ok bool) {
+	if t.scope == nil { // the task has ended
+		return time.Time{}, false
+	}
 	if t.scope.cause != nil {
 		return t.Now(), true
 	}
@@ -184,7 +188,14 @@ func (t *Task) Deadline() (when time.Time, ok bool) {
 // Context returns a context bound to the scope that is current at the call:
 // done when that scope comes to see a cancellation, or is left. It carries
 // the earliest deadline known at the call, and may be used from any goroutine.
-func (t *Task) Context() context.Context { return t.scope.boundContext(t) }
+func (t *Task) Context() context.Context {
+	if t.scope == nil { // the task has ended
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		return ended
+	}
+	return t.scope.boundContext(t)
+}
 
 // Buffer returns the task's buffer, borrowed from the pool of the loop when
 // first asked for and given back when the task ends: nothing may refer to it
@@ -232,7 +243,7 @@ func (t *Task) finish(err error) {
 	if err == nil {
 		err = t.lost()
 	}
-	if err != nil && t.scope.cause == nil && hasCancelled(err) {
+	if err != nil && !t.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
 	}
 	t.done = true

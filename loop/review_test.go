@@ -1,0 +1,137 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/looptest"
+)
+
+// What a review of the first version found.
+
+// A task that waits in a lot or sleeps can not be woken behind its back.
+func TestUnparkWakesOnlyPark(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		var lot loop.ParkingLot
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			var parked, asleep *loop.Task
+			n.Spawn(func(t2 *loop.Task) error { parked = t2; return lot.Park(t2, "test") })
+			n.Spawn(func(t2 *loop.Task) error { asleep = t2; return loop.Sleep(t2, time.Hour) })
+			settle(task)
+			for _, other := range []*loop.Task{parked, asleep} {
+				if err := other.Unpark(nil); !errors.Is(err, loop.ErrNotParked) {
+					t.Errorf("Unpark of %v returned %v", other, err)
+				}
+			}
+			if lot.UnparkOne() != parked {
+				t.Error("the task was not in the lot any more")
+			}
+			n.Cancel("enough")
+			return nil
+		})
+	})
+}
+
+// A Goexit in a callback, as of FailNow, ends the loop and all that wait for
+// it, and then goes on.
+func TestGoexitInCallback(t *testing.T) {
+	var l *loop.Loop
+	var cause error
+	unwound := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = loop.Run(func(task *loop.Task) error {
+			defer close(unwound)
+			l = task.Loop()
+			l.CallSoon(runtime.Goexit)
+			cause = loop.SleepForever(task)
+			return cause
+		})
+		t.Error("Run returned")
+	}()
+	<-ended
+	<-unwound
+	if !errors.Is(cause, loop.ErrInternal) {
+		t.Errorf("the task was unwound with %v", cause)
+	}
+	err := l.Do(context.Background(), nothing)
+	if !errors.Is(err, loop.ErrLoopClosed) {
+		t.Errorf("Do afterwards returned %v", err)
+	}
+}
+
+// A Cancelled that is carried through a shielded clean-up still belongs to
+// the scope outside.
+func TestCancelledThroughShield(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		return loop.Scoped(task, func(s *loop.Scope) error {
+			s.Cancel("test")
+			err := loop.Checkpoint(task)
+			return loop.Shield(task, func(*loop.Scope) error {
+				return loop.Nurse(task, func(*loop.Nursery) error { return err })
+			})
+		})
+	})
+}
+
+// A context keeps its deadline even while its task blocks the loop.
+func TestContextWhileBlocking(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		return loop.MoveOnAfter(task, time.Millisecond, func(*loop.Scope) error {
+			ctx := task.Context()
+			<-ctx.Done()
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				t.Errorf("the context ended with %v", ctx.Err())
+			}
+			return loop.Checkpoint(task)
+		})
+	})
+}
+
+// A checkpoint sees a deadline that passed while the task computed.
+func TestS030CheckpointSeesTheDeadline(t *testing.T) {
+	checks := map[string]func(*loop.Task) error{
+		"Checkpoint": loop.Checkpoint,
+		"Sleep(0)":   func(t *loop.Task) error { return loop.Sleep(t, 0) },
+		"Yield":      loop.Yield,
+	}
+	for name, check := range checks {
+		err := loop.Run(func(task *loop.Task) error {
+			return loop.FailAfter(task, time.Millisecond, func(*loop.Scope) error {
+				for began := time.Now(); time.Since(began) < 2*time.Millisecond; {
+				}
+				return check(task)
+			})
+		})
+		if err != loop.ErrTimeout {
+			t.Errorf("%s: Run returned %v", name, err)
+		}
+	}
+}
+
+// The handle of a task that has ended answers, and does not panic.
+func TestHandleOfEndedTask(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		var ended *loop.Task
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			return n.Spawn(func(t2 *loop.Task) error { ended = t2; return nil })
+		})
+		if _, ok := ended.Deadline(); ok || ended.Context().Err() == nil {
+			t.Error("an ended task has a deadline or a live context")
+		}
+		return err
+	})
+}
+
+func TestRunEachRefusesOneClock(t *testing.T) {
+	err := loop.RunEach(2, func(*loop.Task, int) error { return nil },
+		loop.WithClock(looptest.NewClock()))
+	if !errors.Is(err, loop.ErrMisuse) {
+		t.Errorf("RunEach returned %v", err)
+	}
+}
