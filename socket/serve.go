@@ -138,10 +138,11 @@ func OnError(fn func(c *Conn, err error)) ServeOption {
 // Serve accepts connections and calls handler for each as it becomes readable,
 // until it is stopped. The listener is closed at the end, in any case.
 //
-// The first interrupt (see loop.Main) stops it with grace: the connections that
-// wait to be accepted are taken and the listener is closed; idle connections
-// are closed, handlers get the grace period and are then cancelled; Serve
-// returns loop.ErrInterrupt. Server.Stop does the same, and Serve returns nil.
+// The first interrupt (see loop.Main) stops it with grace: idle connections are
+// closed; the connections that wait to be accepted are taken, as far as the
+// grace period finds room for them, and the listener is closed; handlers get
+// the rest of the grace period and are then cancelled; Serve returns
+// loop.ErrInterrupt, joined with what else went wrong. Server.Stop does the same, and Serve returns nil.
 // A second interrupt ends the grace period. A cancellation of the scope around
 // it stops everything at once.
 //

@@ -33,6 +33,7 @@ type Server struct {
 
 	stopping    bool
 	interrupted bool
+	hurried     bool // a second interrupt has ended the grace period
 	ended       bool // nothing new is started any more
 	started     bool
 
@@ -129,10 +130,7 @@ func (s *Server) run(t *loop.Task, n *loop.Nursery) error {
 	if err != nil || !s.stopping {
 		return err
 	}
-	if err := s.drain(t); err != nil {
-		return err
-	}
-	return s.waitForHandlers(t)
+	return s.stop(t)
 }
 
 // accept takes connections until it is cancelled, or the listener fails.

@@ -2,30 +2,73 @@ package socket
 
 import (
 	"errors"
+	"time"
 
 	"github.com/lion-go/lion/loop"
 )
 
 // The end of a server, and of idle connections.
 
-// drain takes the connections that wait to be accepted, since closing the
-// listener would reset them, closes it, and then closes the connections on
-// which nothing has come. The others are served.
-func (s *Server) drain(t *loop.Task) error {
-	for s.connections() < s.maxConnections {
+// stop ends the server with grace. Closing the listener resets what waits to be
+// accepted, so that is taken before; where there is no room for it, handlers
+// get a part of the grace period to make some.
+func (s *Server) stop(t *loop.Task) error {
+	over := t.Now().Add(s.grace)
+	_ = s.sweeping.Cancel("the server stops")
+	for left := drainMax; left > 0; {
+		n, full, err := s.drain(t, left)
+		if err != nil {
+			return err
+		}
+		left -= n
+		if !full {
+			break
+		}
+		roomy := func() bool { return s.connections() < s.maxConnections }
+		if err := s.within(t, over, &s.room, "room for connections", roomy); err != nil {
+			return err
+		}
+		if !roomy() {
+			break // the grace period is over
+		}
+	}
+	_ = s.ln.Close() // it is closed, whatever it says
+	return s.waitForHandlers(t, over)
+}
+
+// drainMax bounds what is accepted by a server that stops, so that clients that
+// keep coming do not keep it from stopping: more than backlogs hold.
+const drainMax = 1 << 16
+
+// drain closes the connections on which nothing has come and starts the others,
+// then takes up to most of those that wait to be accepted, as far as there is
+// room, and does the same with them. It reports how many it took, and whether
+// room was what it lacked.
+func (s *Server) drain(t *loop.Task, most int) (taken int, full bool, err error) {
+	if err := s.wakeAll(t); err != nil {
+		return 0, false, err
+	}
+	for ; taken < most; taken++ {
+		if full = s.connections() >= s.maxConnections; full {
+			break
+		}
 		a, err := s.ln.nextNowait()
 		if err != nil {
 			break // nothing more; or descriptors have run out, which ends it too
 		}
 		s.begin(t, a)
 		if err := loop.Checkpoint(t); err != nil {
-			return err
+			return taken, false, err
 		}
 	}
-	_ = s.ln.Close() // it is closed, whatever it says
-	_ = s.sweeping.Cancel("the server stops")
+	return taken, full, s.wakeAll(t)
+}
+
+// wakeAll wakes all idle connections. What is wrong with one of them does not
+// end a server that stops anyway.
+func (s *Server) wakeAll(t *loop.Task) error {
 	for c := s.idle.head; c != nil; c = s.idle.head {
-		_, _ = s.wake(c) // a server that stops does not end by it
+		_, _ = s.wake(c)
 		if err := loop.Checkpoint(t); err != nil {
 			return err
 		}
@@ -60,21 +103,35 @@ func (s *Server) drop(c *served) {
 	s.left()
 }
 
-// waitForHandlers grants the grace period and then cancels who is left.
-func (s *Server) waitForHandlers(t *loop.Task) error {
-	err := loop.MoveOnAfter(t, s.grace, func(*loop.Scope) error {
-		for s.active > 0 {
-			if err := s.drained.Park(t, "connections to end"); err != nil {
+// waitForHandlers waits until the grace period is over, and then cancels who is
+// left.
+func (s *Server) waitForHandlers(t *loop.Task, over time.Time) error {
+	none := func() bool { return s.active == 0 }
+	err := s.within(t, over, &s.drained, "connections to end", none)
+	if s.active > 0 && err == nil {
+		err = s.nursery.Cancel("the grace period is over")
+	}
+	return err
+}
+
+// within parks until done says so, or the grace period is over: by the clock,
+// or by a second interrupt.
+func (s *Server) within(
+	t *loop.Task, over time.Time, lot *loop.ParkingLot, what string, done func() bool,
+) error {
+	if s.hurried {
+		return nil
+	}
+	err := loop.MoveOnAt(t, over, func(*loop.Scope) error {
+		for !done() {
+			if err := lot.Park(t, what); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if errors.Is(err, loop.ErrInterrupt) {
-		s.interrupted, err = true, nil
-	}
-	if s.active > 0 && err == nil {
-		err = s.nursery.Cancel("the grace period is over")
+		s.interrupted, s.hurried, err = true, true, nil
 	}
 	return err
 }

@@ -182,6 +182,59 @@ func TestStopServesTheQueue(t *testing.T) {
 	})
 }
 
+// TestStopFull stops servers that have as many connections as they may, with a
+// request in the queue: one that an idle connection makes room for, and one that
+// has to wait for a handler.
+func TestStopFull(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
+			return serving(task, t, slow, func(s *socket.Server) error {
+				first, queued := dial(task, t, s), dial(task, t, s)
+				defer closeAll(first, queued)
+				if busy {
+					must(t, first.SendAll(task, []byte("first")))
+				}
+				must(t, queued.SendAll(task, []byte("queued")))
+				settle(task, t)
+				s.Stop()
+				settle(task, t)
+				if busy {
+					must(t, clock.Advance(time.Second))
+					receives(task, t, first, "first")
+				}
+				receives(task, t, first, "")
+				settle(task, t)
+				must(t, clock.Advance(time.Second))
+				receives(task, t, queued, "queued")
+				receives(task, t, queued, "")
+				return nil
+			}, socket.WithMaxConnections(1))
+		})
+	}
+}
+
+// TestStopFullAfterGrace closes the listener, too, when the grace period is
+// over and there has been no room.
+func TestStopFullAfterGrace(t *testing.T) {
+	byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
+		return serving(task, t, slow, func(s *socket.Server) error {
+			busy, queued := dial(task, t, s), dial(task, t, s)
+			defer closeAll(busy, queued)
+			must(t, busy.SendAll(task, []byte("x")))
+			settle(task, t)
+			s.Stop()
+			settle(task, t)
+			must(t, clock.Advance(500*time.Millisecond))
+			receives(task, t, busy, "")
+			settle(task, t)
+			if got := s.Statistics(); got.Accepted != 1 || s.Listener().Addr().IsValid() {
+				t.Errorf("after the grace period it listens: %+v", got)
+			}
+			return nil
+		}, socket.WithMaxConnections(1), socket.WithGrace(500*time.Millisecond))
+	})
+}
+
 // TestStopBeforeServe serves nobody who comes later.
 func TestStopBeforeServe(t *testing.T) {
 	run(t, func(task *loop.Task) error {
