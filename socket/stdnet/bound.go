@@ -76,20 +76,18 @@ func (c *TaskConn) Read(b []byte) (n int, err error) {
 		return 0, errClosed
 	case len(b) == 0:
 		return 0, nil
-	case !c.read.set:
-		n, err = c.c.Receive(c.t, b)
-	default:
-		n, err = c.readInTime(b)
 	}
+	n, err = c.readInTime(b)
 	if n == 0 && err == nil {
 		return 0, io.EOF
 	}
 	return n, translate(err)
 }
 
-// readInTime reads under the deadline.
+// readInTime reads under the deadline, which may come, or come back, while it
+// waits: so even without one it waits in a scope.
 func (c *TaskConn) readInTime(b []byte) (n int, err error) {
-	//lion:opt deadline-last a deadline costs a scope, which only a wait needs
+	//lion:opt deadline-last a scope is allocated, and only a wait needs one
 	if now, ok := c.c.(nowaiter); ok {
 		n, err = c.atOnce(&c.read, func() (int, error) { return now.ReceiveNowait(b) })
 		if err != loop.ErrWouldBlock {
@@ -129,19 +127,14 @@ func (c *TaskConn) atOnce(d *deadline, call func() (int, error)) (int, error) {
 // Write sends all of b. If it fails it returns how much went. It suspends the
 // task, and is a checkpoint.
 func (c *TaskConn) Write(b []byte) (n int, err error) {
-	switch {
-	case c.closed:
+	if c.closed {
 		return 0, errClosed
-	case !c.write.set:
-		err = c.c.SendAll(c.t, b)
-		n = stream.Sent(err, len(b))
-	default:
-		n, err = c.writeInTime(b)
 	}
+	n, err = c.writeInTime(b)
 	return n, translate(err)
 }
 
-// writeInTime writes under the deadline.
+// writeInTime writes under the deadline; see readInTime.
 func (c *TaskConn) writeInTime(b []byte) (n int, err error) {
 	//lion:opt deadline-last
 	if now, ok := c.c.(nowaiter); ok && len(b) > 0 {
@@ -206,8 +199,9 @@ func (c *TaskConn) SetDeadline(when time.Time) error {
 }
 
 // SetReadDeadline makes reads that have not succeeded by then fail with a
-// timeout; the zero time is never. It holds for the read under way, too, which
-// another task may thus end, and beside the deadlines of the scopes around the
+// timeout; the zero time is never. It holds for the read under way, too, whether
+// that began with a deadline or without: another task may thus end it. And it
+// holds beside the deadlines of the scopes around the
 // task: the earlier one wins. It never suspends.
 func (c *TaskConn) SetReadDeadline(when time.Time) error {
 	if c.closed {
@@ -244,9 +238,9 @@ func (d *deadline) move(when time.Time) error {
 }
 
 // passed reports whether it is too late, whatever could be done at once.
-func (d *deadline) passed(t *loop.Task) bool { return !t.Now().Before(d.when) }
+func (d *deadline) passed(t *loop.Task) bool { return d.set && !t.Now().Before(d.when) }
 
-// limit runs fn under the deadline.
+// limit runs fn under the deadline, also under one that is set meanwhile.
 func (d *deadline) limit(t *loop.Task, fn func() error) error {
 	if d.passed(t) {
 		if err := loop.Checkpoint(t); err != nil {
@@ -254,7 +248,10 @@ func (d *deadline) limit(t *loop.Task, fn func() error) error {
 		}
 		return loop.ErrTimeout
 	}
-	s, err := loop.NewScope(t.Loop(), loop.WithDeadline(d.when))
+	s, err := loop.NewScope(t.Loop())
+	if err == nil && d.set {
+		err = s.SetDeadline(d.when)
+	}
 	if err != nil {
 		return err
 	}

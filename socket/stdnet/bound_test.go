@@ -238,6 +238,38 @@ func TestDeadlineMoved(t *testing.T) {
 	})
 }
 
+// TestDeadlineSetWhilePending gives a deadline to calls under way that began
+// without one, in both directions.
+func TestDeadlineSetWhilePending(t *testing.T) {
+	calls := map[string]func(c *stdnet.TaskConn) (int, error){
+		"read":  func(c *stdnet.TaskConn) (int, error) { return c.Read(make([]byte, 1)) },
+		"write": func(c *stdnet.TaskConn) (int, error) { return c.Write(make([]byte, 64<<20)) },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(task *loop.Task, t *testing.T, a, b stream.Stream) error {
+				var c *stdnet.TaskConn
+				return loop.FailAfter(task, 10*time.Second, func(*loop.Scope) error {
+					return loop.Nurse(task, func(n *loop.Nursery) error {
+						must(t, n.Spawn(func(task *loop.Task) error {
+							c = stdnet.Bind(task, a)
+							_, err := call(c)
+							isTimeout(t, "a deadline that came meanwhile", err)
+							return nil
+						}))
+						looptest.WaitAllTasksBlocked(task, t)
+						past := task.Now().Add(-time.Second)
+						if name == "read" {
+							return c.SetReadDeadline(past)
+						}
+						return c.SetWriteDeadline(past)
+					})
+				})
+			})
+		})
+	}
+}
+
 // TestDeadlineOfScope has a scope around the task: the earlier one wins, and
 // the outcome tells which.
 func TestDeadlineOfScope(t *testing.T) {
