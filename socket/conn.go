@@ -264,6 +264,12 @@ func (c *Conn) Statistics() Statistics { return c.s.Statistics() }
 // String names the connection by its peer.
 func (c *Conn) String() string { return fmt.Sprintf("conn(%v)", c.RemoteAddr()) }
 
+// Failure makes err an *OpError of this connection, so that KindOf counts it as
+// such: for what is built on connections and has errors of its own, say
+// io.ErrUnexpectedEOF for a request that was cut off, or a time-out. An error of
+// another connection stays what it is. Sync-coloured.
+func (c *Conn) Failure(op string, err error) error { return c.failed(op, err) }
+
 // failed wraps an error of the loop or of the system. It is cold.
 //
 //go:noinline

@@ -22,7 +22,8 @@ type OpError struct {
 	Addr Addr   // of the peer, or the one that was to be bound; may be invalid
 	Err  error  // an errno, as a rule
 
-	kind error // ErrClosed, ErrBroken or nil
+	kind error   // ErrClosed, ErrBroken or nil
+	from *Socket // whose receive or send it was, for KindOf; nil for the rest
 }
 
 // Error tells the operation, the address and the reason.
@@ -39,9 +40,11 @@ func (e *OpError) Unwrap() error { return e.Err }
 // Is reports whether target is the kind of the error.
 func (e *OpError) Is(target error) bool { return e.kind != nil && target == e.kind }
 
-// Timeout reports whether the system gave up after a time, as net.Error has
-// it: ETIMEDOUT.
-func (e *OpError) Timeout() bool { return errors.Is(e.Err, sys.ETIMEDOUT) }
+// Timeout reports whether the system gave up after a time, ETIMEDOUT, or a
+// deadline of a stdnet.TaskConn passed, as net.Error has it.
+func (e *OpError) Timeout() bool {
+	return errors.Is(e.Err, sys.ETIMEDOUT) || errors.Is(e.Err, loop.ErrTimeout)
+}
 
 // Temporary reports whether descriptors or memory had run out. It completes
 // net.Error.
@@ -69,6 +72,9 @@ func opError(op string, addr Addr, err error) error {
 func (s *Socket) dataError(op string, addr Addr, err error) error {
 	err = opError(op, addr, err)
 	e, ok := err.(*OpError)
+	if ok && e.from == nil {
+		e.from = s
+	}
 	if !ok || e.kind != nil || s.typ != sys.SOCK_STREAM && s.typ != sys.SOCK_SEQPACKET {
 		return err
 	}

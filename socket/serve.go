@@ -118,10 +118,10 @@ func StartAtAccept() ServeOption {
 // and every time that descriptors or memory have run out; it must not block.
 // c is the connection, closed by then, or nil. A panic is a *loop.PanicError.
 //
-// Without it, errors of the connection, as ErrorKind tells them, are counted
+// Without it, errors of the connection, as KindOf tells them, are counted
 // and nothing else: peers come and go. Every other error, and every panic,
 // ends the server and comes out of Serve, for nobody would hear of it
-// otherwise. With it the server goes on whatever handlers do, but for
+// otherwise; that includes io.EOF, see KindOf. With it the server goes on whatever handlers do, but for
 // runtime.Goexit, which cannot be stopped. So a server that strangers can reach
 // should have it, or should return from its handler only what is meant to end
 // it.
@@ -175,21 +175,66 @@ const (
 	errorKinds
 )
 
-// KindOf tells what kind of error a handler returned. Kinds other than
-// ErrorOther and ErrorPanic belong to the life of connections.
-func KindOf(err error) ErrorKind {
+// KindOf tells what kind of error a handler returned that served c. Kinds other
+// than ErrorOther and ErrorPanic belong to the life of that connection: they are
+// cancellations, and errors that c itself, or a stdnet.TaskConn of it, has
+// returned, however they are wrapped. The same errors of another connection,
+// such as the back end of a proxy, are ErrorOther. So are time-outs of scopes,
+// and io.EOF and io.ErrUnexpectedEOF: they do not tell whose they are, but
+// Conn.Failure does. Of joined errors the one that is ErrorOther decides.
+func KindOf(c *Conn, err error) ErrorKind {
 	var panicked *loop.PanicError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &panicked):
+	if errors.As(err, &panicked) {
 		return ErrorPanic
-	case errors.Is(err, loop.ErrBroken), isTruncated(err):
-		return ErrorBroken
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return ErrorTimeout
-	case errors.Is(err, loop.Cancelled):
+	}
+	return c.kindOf(err)
+}
+
+func (c *Conn) kindOf(err error) ErrorKind {
+	switch e := err.(type) {
+	case *OpError:
+		if e.from == &c.s {
+			return e.errorKind()
+		}
+		return ErrorOther
+	case interface{ Unwrap() []error }:
+		return c.kindOfAll(e.Unwrap())
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return c.kindOf(inner)
+		}
+	}
+	if errors.Is(err, loop.Cancelled) {
 		return ErrorCancelled
-	case errors.Is(err, loop.ErrClosed):
+	}
+	return ErrorOther
+}
+
+func (c *Conn) kindOfAll(errs []error) ErrorKind {
+	if len(errs) == 0 {
+		return ErrorOther
+	}
+	kind := ErrorCancelled
+	for _, err := range errs {
+		switch k := c.kindOf(err); k {
+		case ErrorOther:
+			return k
+		case ErrorCancelled:
+		default:
+			kind = k
+		}
+	}
+	return kind
+}
+
+// errorKind is the kind of an error that is the connection's own.
+func (e *OpError) errorKind() ErrorKind {
+	switch {
+	case errors.Is(e, loop.ErrBroken), isTruncated(e):
+		return ErrorBroken
+	case e.Timeout():
+		return ErrorTimeout
+	case errors.Is(e, loop.ErrClosed):
 		return ErrorClosed
 	}
 	return ErrorOther

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -311,6 +312,52 @@ func TestServeHandlerPanics(t *testing.T) {
 	if end.Errors[socket.ErrorPanic] != 1 {
 		t.Errorf("%+v", end)
 	}
+}
+
+// TestServeForeignErrors has a handler return errors that look like those of a
+// connection, and are not those of the one it serves: they end the server.
+func TestServeForeignErrors(t *testing.T) {
+	for _, fail := range []error{
+		io.EOF, loop.ErrTimeout, loop.ErrClosed,
+		&socket.OpError{Op: "recv", Err: loop.ErrClosed},
+	} {
+		_, _, err := failing(t, func() error { return fail })
+		want(t, "a server whose handler failed", err, fail)
+	}
+}
+
+// TestKindOf has two connections fail: each knows its own errors only.
+func TestKindOf(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		a, b := pair(task, t)
+		must(t, a.Close())
+		must(t, b.Close())
+		closed := func(c *socket.Conn) error { return c.SendAll(task, []byte("x")) }
+		for i, c := range []struct {
+			err  error
+			want socket.ErrorKind
+		}{
+			{closed(a), socket.ErrorClosed},
+			{fmt.Errorf("wrapped: %w", closed(a)), socket.ErrorClosed},
+			{&stream.SendError{Sent: 1, Err: closed(a)}, socket.ErrorClosed},
+			{closed(b), socket.ErrorOther},
+			{errors.Join(closed(a), closed(b)), socket.ErrorOther},
+			{errors.Join(closed(a), loop.Cancelled), socket.ErrorClosed},
+			{loop.Cancelled, socket.ErrorCancelled},
+			{a.Failure("recv", loop.ErrTimeout), socket.ErrorTimeout},
+			{b.Failure("recv", loop.ErrTimeout), socket.ErrorOther},
+			{a.Failure("recv", b.Failure("recv", loop.ErrTimeout)), socket.ErrorOther},
+			{a.Failure("recv", io.ErrUnexpectedEOF), socket.ErrorBroken},
+			{a.Failure("recv", errHandler), socket.ErrorOther},
+			{io.ErrUnexpectedEOF, socket.ErrorOther},
+			{errors.Join(closed(a), &loop.PanicError{}), socket.ErrorPanic},
+		} {
+			if got := socket.KindOf(a, c.err); got != c.want {
+				t.Errorf("case %d, %v: kind %v, want %v", i, c.err, got, c.want)
+			}
+		}
+		return nil
+	})
 }
 
 // TestServeGoesOn has somebody who hears of errors: then nothing that a

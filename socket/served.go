@@ -162,7 +162,7 @@ func (c *served) ended(err error) error {
 	if err == nil {
 		return nil
 	}
-	kind := KindOf(err)
+	kind := KindOf(&c.conn, err)
 	s.errors[kind]++
 	switch {
 	case s.onError != nil:

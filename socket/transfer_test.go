@@ -47,8 +47,8 @@ func TestReset(t *testing.T) {
 				}
 				want(t, "a receive when the peer resets", err, loop.ErrBroken)
 				want(t, "its reason", err, sys.ECONNRESET)
-				if socket.KindOf(err) != socket.ErrorBroken {
-					t.Errorf("kind %v", socket.KindOf(err))
+				if socket.KindOf(b, err) != socket.ErrorBroken {
+					t.Errorf("kind %v", socket.KindOf(b, err))
 				}
 				return nil
 			}))

@@ -73,7 +73,7 @@ func (c *TaskConn) Closed() bool { return c.closed }
 func (c *TaskConn) Read(b []byte) (n int, err error) {
 	switch {
 	case c.closed:
-		return 0, errClosed
+		return 0, c.failed("recv", loop.ErrClosed)
 	case len(b) == 0:
 		return 0, nil
 	}
@@ -81,7 +81,7 @@ func (c *TaskConn) Read(b []byte) (n int, err error) {
 	if n == 0 && err == nil {
 		return 0, io.EOF
 	}
-	return n, translate(err)
+	return n, c.failed("recv", err)
 }
 
 // readInTime reads under the deadline, which may come, or come back, while it
@@ -128,10 +128,10 @@ func (c *TaskConn) atOnce(d *deadline, call func() (int, error)) (int, error) {
 // task, and is a checkpoint.
 func (c *TaskConn) Write(b []byte) (n int, err error) {
 	if c.closed {
-		return 0, errClosed
+		return 0, c.failed("send", loop.ErrClosed)
 	}
 	n, err = c.writeInTime(b)
-	return n, translate(err)
+	return n, c.failed("send", err)
 }
 
 // writeInTime writes under the deadline; see readInTime.
@@ -150,6 +150,17 @@ func (c *TaskConn) writeInTime(b []byte) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// failed makes what the TaskConn itself has found an error of its stream, if
+// that is a connection: socket.KindOf shall know it.
+func (c *TaskConn) failed(op string, err error) error {
+	if err == loop.ErrTimeout || err == loop.ErrClosed {
+		if s, ok := c.c.(interface{ Failure(string, error) error }); ok {
+			err = s.Failure(op, err)
+		}
+	}
+	return translate(err)
 }
 
 // CloseWrite tells the peer that nothing more will be written, as

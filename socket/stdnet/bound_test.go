@@ -270,6 +270,30 @@ func TestDeadlineSetWhilePending(t *testing.T) {
 	}
 }
 
+// TestKindOfErrors has the time-outs and the end of a TaskConn count as the
+// connection's.
+func TestKindOfErrors(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		a, b := tcpPair(task, t)
+		c := stdnet.Bind(task, a)
+		must(t, c.SetDeadline(task.Now().Add(-time.Second)))
+		_, err := c.Read(make([]byte, 1))
+		isTimeout(t, "reading", err)
+		if kind := socket.KindOf(a.(*socket.Conn), err); kind != socket.ErrorTimeout {
+			t.Errorf("%v is of kind %v", err, kind)
+		}
+		if kind := socket.KindOf(b.(*socket.Conn), err); kind != socket.ErrorOther {
+			t.Errorf("%v of the other end is of kind %v", err, kind)
+		}
+		must(t, c.Close())
+		_, err = c.Write([]byte("x"))
+		if kind := socket.KindOf(a.(*socket.Conn), err); kind != socket.ErrorClosed {
+			t.Errorf("%v is of kind %v", err, kind)
+		}
+		return b.Close()
+	})
+}
+
 // TestDeadlineOfScope has a scope around the task: the earlier one wins, and
 // the outcome tells which.
 func TestDeadlineOfScope(t *testing.T) {
