@@ -121,10 +121,10 @@ func StartAtAccept() ServeOption {
 // Without it, errors of the connection, as KindOf tells them, are counted
 // and nothing else: peers come and go. Every other error, and every panic,
 // ends the server and comes out of Serve, for nobody would hear of it
-// otherwise; that includes io.EOF, see KindOf. With it the server goes on whatever handlers do, but for
-// runtime.Goexit, which cannot be stopped. So a server that strangers can reach
-// should have it, or should return from its handler only what is meant to end
-// it.
+// otherwise; that includes io.EOF, see KindOf. With it the server goes on
+// whatever handlers do, but for runtime.Goexit, which cannot be stopped. So a
+// server that strangers can reach should have it, or should return from its
+// handler only what is meant to end it.
 func OnError(fn func(c *Conn, err error)) ServeOption {
 	return func(s *Server) error {
 		if fn == nil {
@@ -142,9 +142,9 @@ func OnError(fn func(c *Conn, err error)) ServeOption {
 // closed; the connections that wait to be accepted are taken, as far as the
 // grace period finds room for them, and the listener is closed; handlers get
 // the rest of the grace period and are then cancelled; Serve returns
-// loop.ErrInterrupt, joined with what else went wrong. Server.Stop does the same, and Serve returns nil.
-// A second interrupt ends the grace period. A cancellation of the scope around
-// it stops everything at once.
+// loop.ErrInterrupt, joined with what else went wrong. Server.Stop does the
+// same, and Serve returns nil. A second interrupt ends the grace period. A
+// cancellation of the scope around it stops everything at once.
 //
 // Other errors are those of accepting, and a *loop.Group of what handlers
 // returned: see OnError. Serve is a checkpoint.
