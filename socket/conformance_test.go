@@ -173,9 +173,13 @@ func TestStreamCloseWakesSender(t *testing.T) {
 
 func TestStreamBusy(t *testing.T) {
 	eachStream(t, func(task *loop.Task, t *testing.T, a, b stream.Stream) {
+		var first loop.ParkingLot // where the first receiver is waited for
+		received := false
 		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
 			must(t, n.Spawn(func(task *loop.Task) error {
 				receives(task, t, a, "for the first")
+				received = true
+				first.UnparkAll()
 				return nil
 			}))
 			must(t, n.Spawn(func(task *loop.Task) error {
@@ -196,7 +200,9 @@ func TestStreamBusy(t *testing.T) {
 				want(t, "a vectored send", c.SendAllVectored(task, nil), loop.ErrBusy)
 			}
 			must(t, b.SendAll(task, []byte("for the first")))
-			settle(task, t)
+			if !received {
+				must(t, first.Park(task, "the first receiver"))
+			}
 			return n.Cancel("done")
 		}))
 	})
