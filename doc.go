@@ -31,8 +31,8 @@
 // shields ([github.com/lion-go/lion/loop.Scoped] and its relatives). Tasks are
 // spawned in nurseries ([github.com/lion-go/lion/loop.Nurse]): a nursery ends when
 // all its tasks have, and returns every error of theirs in one tree. An operation
-// that answers Cancelled has not happened; one that succeeded has, even if a
-// cancellation arrived meanwhile.
+// that answers Cancelled has not happened, or says how far it got, as SendAll
+// does; one that succeeded has, even if a cancellation arrived meanwhile.
 //
 // # The packages
 //

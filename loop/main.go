@@ -111,8 +111,10 @@ func exitStatus(s os.Signal) int {
 
 // Main runs a program: Run with CatchInterrupt, a report of the error on
 // standard error, and the exit of the process. The status is 0 if main
-// returned nil, 1 if it failed, and 130 (128 + SIGINT) if it was interrupted
-// and nothing else went wrong. Main does not return.
+// returned nil, 1 if it failed, and 130 (128 + SIGINT) if it was interrupted,
+// or asked to terminate, and nothing else went wrong. A server for which that
+// is an orderly end returns nil where its error == ErrInterrupt. Main does not
+// return.
 func Main(main func(*Task) error, opts ...Option) {
 	os.Exit(report(Run(main, append(opts, CatchInterrupt())...)))
 }

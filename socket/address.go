@@ -51,7 +51,7 @@ func parseAddrPort(text string) (netip.AddrPort, error) {
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return ap, fmt.Errorf("%w: address %q: want a literal like 127.0.0.1:80 or [::1]:80; "+
-			"names are for package resolver", loop.ErrMisuse, text)
+			"names have to be resolved first", loop.ErrMisuse, text)
 	}
 	return ap, nil
 }

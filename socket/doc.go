@@ -27,8 +27,8 @@
 // when descriptors run out. Serve runs a handler for each connection, holds
 // neither a task nor a buffer for those that are idle, and ends with grace.
 //
-// Addresses are literal; package resolver turns names into addresses, and
-// package eyeballs connects to the best of them.
+// Addresses are literal: names have to be resolved first, for which lion has no
+// package yet.
 //
 // # Conventions
 //

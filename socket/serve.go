@@ -146,8 +146,11 @@ func OnError(fn func(c *Conn, err error)) ServeOption {
 // same, and Serve returns nil. A second interrupt ends the grace period. A
 // cancellation of the scope around it stops everything at once.
 //
-// Other errors are those of accepting, and a *loop.Group of what handlers
-// returned: see OnError. Serve is a checkpoint.
+// An error that a handler returns ends the server, unless it belongs to the
+// life of its connection (see KindOf) or OnError is given; so a server for
+// strangers gives OnError. Other errors are those of accepting, and a
+// *loop.Group of what handlers returned. For protocols in which the server
+// speaks first, and for proxies, see StartAtAccept. Serve is a checkpoint.
 func Serve(t *loop.Task, ln *Listener, handler Handler, opts ...ServeOption) error {
 	s, err := NewServer(ln, handler, opts...)
 	if err != nil {
@@ -179,9 +182,10 @@ const (
 // than ErrorOther and ErrorPanic belong to the life of that connection: they are
 // cancellations, and errors that c itself, or a stdnet.TaskConn of it, has
 // returned, however they are wrapped. The same errors of another connection,
-// such as the back end of a proxy, are ErrorOther. So are time-outs of scopes,
-// and io.EOF and io.ErrUnexpectedEOF: they do not tell whose they are, but
-// Conn.Failure does. Of joined errors the one that is ErrorOther decides.
+// such as the back end of a proxy, are ErrorOther. So are io.EOF and
+// io.ErrUnexpectedEOF: they do not tell whose they are, but Conn.Failure does.
+// The time-out of a scope (loop.FailAfter) that the handler set counts as the
+// connection's. Of joined errors the one that is ErrorOther decides.
 func KindOf(c *Conn, err error) ErrorKind {
 	var panicked *loop.PanicError
 	if errors.As(err, &panicked) {
@@ -204,8 +208,11 @@ func (c *Conn) kindOf(err error) ErrorKind {
 			return c.kindOf(inner)
 		}
 	}
-	if errors.Is(err, loop.Cancelled) {
+	switch {
+	case errors.Is(err, loop.Cancelled):
 		return ErrorCancelled
+	case err == loop.ErrTimeout: // of a scope that the handler set itself
+		return ErrorTimeout
 	}
 	return ErrorOther
 }

@@ -318,7 +318,7 @@ func TestServeHandlerPanics(t *testing.T) {
 // connection, and are not those of the one it serves: they end the server.
 func TestServeForeignErrors(t *testing.T) {
 	for _, fail := range []error{
-		io.EOF, loop.ErrTimeout, loop.ErrClosed,
+		io.EOF, loop.ErrClosed,
 		&socket.OpError{Op: "recv", Err: loop.ErrClosed},
 	} {
 		_, _, err := failing(t, func() error { return fail })
@@ -345,6 +345,7 @@ func TestKindOf(t *testing.T) {
 			{errors.Join(closed(a), loop.Cancelled), socket.ErrorClosed},
 			{loop.Cancelled, socket.ErrorCancelled},
 			{a.Failure("recv", loop.ErrTimeout), socket.ErrorTimeout},
+			{loop.ErrTimeout, socket.ErrorTimeout},
 			{b.Failure("recv", loop.ErrTimeout), socket.ErrorOther},
 			{a.Failure("recv", b.Failure("recv", loop.ErrTimeout)), socket.ErrorOther},
 			{a.Failure("recv", io.ErrUnexpectedEOF), socket.ErrorBroken},

@@ -78,7 +78,7 @@ func (c *setup) bindLocal(s *Socket) error {
 // ListenTCP listens on a literal address: "127.0.0.1:7000", "[::1]:7000", or
 // ":7000" for every address of the machine, IPv4 and IPv6 if it has both. "[::]"
 // is IPv6 only. Port 0 lets the system choose; Addr tells. Names are refused:
-// package resolver finds their addresses. TCP_NODELAY is on for accepted
+// they have to be resolved first. TCP_NODELAY is on for accepted
 // connections, and the backlog is DefaultBacklog. Sync-coloured.
 //
 // An address with dying connections of an earlier listener can be taken, but
