@@ -1,32 +1,16 @@
 package socket
 
 import (
-	"errors"
-
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sys"
 )
 
-// This is the one place in the module where a system call that would have to
-// wait is waited for and tried again. Facts, and hence this code:
-//
-//   - Cancellation is looked at first, so Cancelled says that nothing was
-//     done. After the call has been made the scheduler gets its turn, but a
-//     cancellation is not looked at any more: the bytes are ours already.
-//   - The call is tried before it is waited for. So true errors are seen
-//     without a wait, and edge-triggered readiness is sound: nothing suspends
-//     between WouldBlock, MarkDrained and the wait, so whatever comes later
-//     makes an event, which clears the mark and wakes the waiter.
-//   - While a descriptor is drained the try is left out: it would answer
-//     WouldBlock. The mark may be there without a registration, from a short
-//     read before the first wait; the wait then registers the descriptor, and
-//     registration reports what is there already.
-//   - Between the event that wakes a task and its turn another task may close
-//     the socket, and a third may open one that gets the same number. So it is
-//     asked before each try whether the socket is closed.
-//   - Ending the receiving direction on this side is an event on Unix and none
-//     on Windows. So it gives the socket a new registration: the old one ends,
-//     which wakes who waits, and on the new one the call is tried again.
+// Every call of this package that would have to wait is made by loop.Retry,
+// the one place in the module where such calls are waited for and tried again.
+// What is said there about new registrations is for Shutdown: ending the
+// receiving direction on this side is an event on Unix and none on Windows, so
+// it gives the socket a new registration; the old one ends, which wakes who
+// waits, and on the new one the call is tried again.
 //
 // # The short-read rule
 //
@@ -61,54 +45,17 @@ import (
 // between the two.
 
 // retry makes a call on s until it has an answer other than WouldBlock, and
-// returns that. want is the direction. It is a checkpoint, and allocates
-// nothing: try does not escape, nor does what it captures.
+// returns that; see loop.Retry. It is a checkpoint.
 func retry[T any](
 	t *loop.Task, s *Socket, want sys.Interest, try func() (T, error),
-) (none T, err error) {
-	if err := loop.CheckpointIfCancelled(t); err != nil {
-		return none, err
-	}
-	for {
-		if s.closed {
-			return none, loop.ErrClosed
-		}
-		//lion:opt short-read a call that is known to answer WouldBlock is not made
-		if !s.d.Drained(want) {
-			v, err := try()
-			if err != sys.WouldBlock {
-				_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
-				return v, err
-			}
-			s.d.MarkDrained(want)
-		}
-		d := s.d
-		err := await(t, d, want)
-		if err != nil && (s.d == d || !errors.Is(err, loop.ErrClosed)) {
-			return none, err
-		}
-	}
-}
-
-func await(t *loop.Task, d *loop.Descriptor, want sys.Interest) error {
-	if want == sys.Readable {
-		return loop.WaitReadable(t, d)
-	}
-	return loop.WaitWritable(t, d)
+) (T, error) {
+	return loop.Retry(t, &s.d, want, try)
 }
 
 // once is the sync-coloured twin of retry: the answer of a single try, with
 // ErrWouldBlock if it would have to wait.
-func once[T any](s *Socket, want sys.Interest, try func() (T, error)) (none T, err error) {
-	if s.closed {
-		return none, loop.ErrClosed
-	}
-	v, err := try()
-	if err == sys.WouldBlock {
-		s.d.MarkDrained(want)
-		return none, loop.ErrWouldBlock
-	}
-	return v, err
+func once[T any](s *Socket, want sys.Interest, try func() (T, error)) (T, error) {
+	return loop.RetryNowait(s.d, want, try)
 }
 
 // tryRecv is one plain receive, with the short-read rule.
