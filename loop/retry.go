@@ -48,7 +48,7 @@ func Retry[T any](
 		if now.closed {
 			return none, ErrClosed
 		}
-		//lion:opt short-read a call that is known to answer WouldBlock is not made
+		//lion:opt drained-skip a call that is known to answer WouldBlock is not made
 		if !now.Drained(want) {
 			v, err := try()
 			if err != sys.WouldBlock {

@@ -69,7 +69,7 @@ func (s *Socket) tryRecv(b []byte, flags int) (int, error) {
 		s.noteFlags(flags)
 		return n, nil
 	}
-	//lion:opt short-read
+	//lion:opt short-read a receive that is short saves the one that would answer WouldBlock
 	if 0 < n && n < len(b) && s.shortReads && !s.d.Unusual() {
 		s.d.MarkDrained(sys.Readable)
 	}
