@@ -112,7 +112,7 @@ func (l *Loop) beginTurn(t *Task) {
 	l.counters.turns++
 	l.sincePoll++
 	l.turnStart, l.lookedAt, l.used = l.cachedNow, l.cachedNow, 0
-	l.extend(t)
+	l.extend(t, checkpointStride)
 	l.current = t
 }
 
