@@ -217,7 +217,7 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 			l.shutDown()
 		}
 	}()
-	l.main = l.mainNursery.spawn(main)
+	l.main = l.mainNursery.spawn(main, codePointer(main))
 	l.turns()
 	l.shutDown()
 	returned = true

@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 )
 
 // A Nursery is where tasks are spawned: it is open while the body given to
@@ -159,13 +160,8 @@ func (n *Nursery) note(err error, who string) {
 	if err == nil {
 		return
 	}
-	if c, ok := err.(*CancelledError); ok {
-		// One Cancelled stands for all: they say the same.
-		for _, e := range n.errors() {
-			if e == error(c) {
-				return
-			}
-		}
+	if sameCancelled(n.errors(), err) {
+		return
 	}
 	n.rarely().errs = append(n.rarely().errs, err)
 	if n.scope.own != nil || n.scope.state != scopeActive {
@@ -176,6 +172,15 @@ func (n *Nursery) note(err error, who string) {
 		return
 	}
 	n.scope.cancel(SourceNursery, fmt.Sprintf("%s failed: %v", who, firstLine(err)))
+}
+
+// sameCancelled reports whether err is a Cancelled that errs holds already:
+// one stands for all, as they say the same.
+func sameCancelled(errs []error, err error) bool {
+	if _, ok := err.(*CancelledError); !ok {
+		return false
+	}
+	return slices.Contains(errs, err)
 }
 
 // firstLine keeps a reason short: errors of panics carry whole stacks.
@@ -250,14 +255,20 @@ func (n *Nursery) Spawn(fn func(*Task) error, opts ...SpawnOption) error {
 	if fn == nil {
 		return misuse("spawning a nil function")
 	}
+	_, err := n.start(fn, codePointer(fn), opts)
+	return err
+}
+
+// start makes a task of fn, which stands for the user's function at pc.
+func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*Task, error) {
 	if err := n.accepts(); err != nil {
-		return err
+		return nil, err
 	}
-	t := n.spawn(fn)
+	t := n.spawn(fn, pc)
 	for _, opt := range opts {
 		opt(t)
 	}
-	return nil
+	return t, nil
 }
 
 func (n *Nursery) accepts() error {
@@ -274,19 +285,19 @@ func (n *Nursery) accepts() error {
 	return nil
 }
 
-// spawn makes a task of fn. The first child of a nursery is allocated with it:
+// spawn makes a task of fn, named after the function at pc. The first child of a nursery is allocated with it:
 // most nurseries have one, many have no other, and an allocation is a tenth of
 // the price of a short task.
 //
 //lion:opt eldest-child
-func (n *Nursery) spawn(fn func(*Task) error) *Task {
+func (n *Nursery) spawn(fn func(*Task) error, pc uintptr) *Task {
 	l := n.scope.loop
 	l.nextID++
 	t := &n.eldest
 	if n.spawned > 0 {
 		t = new(Task)
 	}
-	t.loop, t.fn, t.pc, t.id, t.scope = l, fn, codePointer(fn), l.nextID, &n.scope
+	t.loop, t.fn, t.pc, t.id, t.scope = l, fn, pc, l.nextID, &n.scope
 	if l.current != nil {
 		t.locals = l.current.locals
 	}

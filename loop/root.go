@@ -26,7 +26,7 @@ func (l *Loop) SpawnSystem(fn func(*Task) error, opts ...SpawnOption) error {
 	case l.closing || l.broken != nil:
 		return fmt.Errorf("spawning a system task: %w", ErrLoopClosed)
 	}
-	t := l.system.spawn(fn)
+	t := l.system.spawn(fn, codePointer(fn))
 	t.locals = Locals{}
 	for _, opt := range opts {
 		opt(t)

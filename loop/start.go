@@ -69,9 +69,9 @@ func (s *starting) begin(t *Task, fn func(*Task, func(any) error) error, opts []
 	}
 	s.task = h.spawn(func(t *Task) error {
 		return fn(t, s.started)
-	})
+	}, codePointer(fn))
 	r := s.task.rarely()
-	s.task.pc, r.target = codePointer(fn), n
+	r.target = n
 	for _, opt := range opts {
 		opt(s.task)
 	}

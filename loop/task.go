@@ -56,6 +56,7 @@ type taskRare struct {
 	name    string
 	base    *Scope   // its own outermost scope, if it was started
 	target  *Nursery // the nursery it is being started in
+	handle  *handle  // that Go returned
 	lost    error    // set when its wait could not be aborted properly
 	unwound []error  // of nurseries that a Goexit left
 	waits   int      // begun since the loop broke
@@ -253,16 +254,22 @@ func (t *Task) finish(err error) {
 		t.buffer = nil
 	}
 	if t.rare != nil {
-		t.rare.finish(t)
+		err = t.rare.finish(t, err)
 	}
 	t.scope = nil
 	l.living--
 	t.nursery.childEnded(t, err)
 }
 
-// finish ends what the rare part of t holds.
-func (r *taskRare) finish(t *Task) {
+// finish ends what the rare part of t holds, and returns what is left of the
+// error of t.
+func (r *taskRare) finish(t *Task, err error) error {
+	if h := r.handle; h != nil {
+		r.handle = nil
+		h.ended(err)
+	}
 	if r.base != nil {
+		err = r.base.settle(err)
 		r.base.exit()
 		r.base = nil
 	}
@@ -272,6 +279,7 @@ func (r *taskRare) finish(t *Task) {
 		}
 	}
 	r.breaks, r.unwound = nil, nil
+	return err
 }
 
 // hasCancelled reports whether err holds a Cancelled that a scope would
