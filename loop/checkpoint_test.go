@@ -131,9 +131,9 @@ func primitives(lot *loop.ParkingLot, ready sys.FD) []primitive {
 			soon(t, func() { lot.UnparkAll() })
 			return lot.Park(t, "test")
 		}},
-		{"ParkingLot.ParkFor", func(t *loop.Task) error {
+		{"ParkingLot.ParkWith", func(t *loop.Task) error {
 			soon(t, func() { lot.UnparkAll() })
-			return lot.ParkFor(t, "test", nil)
+			return lot.ParkWith(t, "test", agree)
 		}},
 		{"WaitAllTasksBlocked", func(t *loop.Task) error { return loop.WaitAllTasksBlocked(t, 0) }},
 		{"WaitReadableFD", func(t *loop.Task) error { return loop.WaitReadableFD(t, ready) }},

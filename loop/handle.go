@@ -64,6 +64,9 @@ type handleWait handle
 // WaitDetail names the task, and what it waits for itself.
 func (w *handleWait) WaitDetail() string { return w.task.String() }
 
+// Abort agrees.
+func (w *handleWait) Abort(Wait) bool { return true }
+
 // wait is Handle.Wait.
 func (h *handle) wait(t *Task) error {
 	if err := CheckpointIfCancelled(t); err != nil {
@@ -77,7 +80,7 @@ func (h *handle) wait(t *Task) error {
 	case h.task.done:
 		return ShieldedCheckpoint(t)
 	}
-	return h.waiters.ParkFor(t, "end of a task", (*handleWait)(h))
+	return h.waiters.ParkWith(t, "end of a task", (*handleWait)(h))
 }
 
 // Wait suspends t until the task of the handle has ended, however it ended. It

@@ -26,8 +26,9 @@ type Aborter interface {
 
 // Wait is a wait that is to be aborted.
 type Wait struct {
-	Task  *Task // who waits
-	Cause error // why: a *CancelledError or ErrInterrupt
+	Task  *Task       // who waits
+	Cause error       // why: a *CancelledError or ErrInterrupt
+	Lot   *ParkingLot // where it is parked at this moment, perhaps after a Repark; or nil
 }
 
 // AbortFunc is a function as an Aborter. A method of a value that exists
@@ -90,6 +91,9 @@ func (l *Loop) wake(t *Task, err error) {
 	if err == ErrInterrupt && t == l.main {
 		l.interrupted = false
 	}
+	if t.lot != nil {
+		t.lot.remove(t)
+	}
 	t.label, t.aborter, t.parked, t.open, t.wakeErr = "", nil, false, false, err
 	t.timer.stop(l)
 	l.parkedTasks--
@@ -122,7 +126,7 @@ func callAbort(t *Task, cause error) (agreed bool, err error) {
 			err = &PanicError{Value: v, Stack: debug.Stack(), Task: t.Name()}
 		}
 	}()
-	return t.aborter.Abort(Wait{t, cause}), nil
+	return t.aborter.Abort(Wait{t, cause, t.lot}), nil
 }
 
 // pending returns the error that a checkpoint of t has to answer, or nil.

@@ -1,6 +1,9 @@
 package loop
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A ParkingLot is a queue of parked tasks, strictly first in, first out: what
 // every other primitive is made of. The zero value is ready to use. A lot
@@ -17,27 +20,20 @@ type ParkingLot struct {
 // and returns an error that matches ErrBroken. label says what is being waited
 // for; it must be a constant. It is a checkpoint.
 func (p *ParkingLot) Park(t *Task, label string) error {
-	return p.ParkFor(t, label, nil)
+	return p.ParkWith(t, label, leaver{})
 }
 
-// Parking tasks in a lot describe their wait through this.
-type lotAborter ParkingLot
+// leaver agrees to every cancellation of a wait in a lot.
+type leaver struct{}
 
-// Abort takes the task out of the lot in which it is now.
-func (p *lotAborter) Abort(w Wait) bool {
-	w.Task.lot.remove(w.Task)
-	return true
-}
+// Abort agrees: the wake-up takes the task out of its lot.
+func (leaver) Abort(Wait) bool { return true }
 
-// detailedWait is a wait in a lot with a description for dumps.
-type detailedWait struct {
-	*lotAborter
-	Detailer
-}
-
-// ParkFor is Park with a description of the wait for dumps, which may be nil. It
-// is a checkpoint.
-func (p *ParkingLot) ParkFor(t *Task, label string, detail Detailer) error {
+// ParkWith is Park with an Aborter, which is asked while the task is still in
+// the lot; when it has agreed the task is taken out. Like that of the function
+// Park it may be a Detailer too, and may be nil: then every cancellation is
+// refused, also one that came before the call. It is a checkpoint.
+func (p *ParkingLot) ParkWith(t *Task, label string, a Aborter) error {
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -45,13 +41,6 @@ func (p *ParkingLot) ParkFor(t *Task, label string, detail Detailer) error {
 		return err
 	}
 	t.loop.cancelPoints++
-	if cause := t.pending(); cause != nil {
-		return t.deliver()
-	}
-	var a Aborter = (*lotAborter)(p)
-	if detail != nil {
-		a = &detailedWait{(*lotAborter)(p), detail}
-	}
 	p.append(t)
 	return t.park(label, a)
 }
@@ -87,7 +76,6 @@ func (p *ParkingLot) UnparkOne() *Task {
 	if t == nil {
 		return nil
 	}
-	p.remove(t)
 	t.loop.wake(t, nil)
 	return t
 }
@@ -128,9 +116,7 @@ func (p *ParkingLot) BrokenBy() []*Task { return p.brokenBy }
 func (t *Task) Break(p *ParkingLot) {
 	p.brokenBy = append(p.brokenBy, t)
 	for p.head != nil {
-		parked := p.head
-		p.remove(parked)
-		parked.loop.wake(parked, p.brokenError())
+		p.head.loop.wake(p.head, p.brokenError())
 	}
 }
 
@@ -143,22 +129,44 @@ func (t *Task) AddBreak(p *ParkingLot) error {
 		return p.brokenError()
 	}
 	r := t.rarely()
-	if r.breaks == nil {
-		r.breaks = map[*ParkingLot]int{}
+	if i := r.breakOf(p); i >= 0 {
+		r.breaks[i].times++
+		return nil
 	}
-	r.breaks[p]++
+	r.breaks = append(r.breaks, brokenAtEnd{p, 1})
 	return nil
+}
+
+// brokenAtEnd is a lot that the end of a task breaks. They are in a list and
+// not in a map, since a task has few of them, a lock that passes from hand to
+// hand enters and leaves one each time, and lots break in a definite order.
+type brokenAtEnd struct {
+	lot   *ParkingLot
+	times int
+}
+
+// breakOf returns the index of p in r.breaks, or -1.
+func (r *taskRare) breakOf(p *ParkingLot) int {
+	for i := range r.breaks {
+		if r.breaks[i].lot == p {
+			return i
+		}
+	}
+	return -1
 }
 
 // RemoveBreak takes back one AddBreak. Without one it answers ErrMisuse.
 func (t *Task) RemoveBreak(p *ParkingLot) error {
-	r := t.rare
-	if r == nil || r.breaks[p] == 0 {
+	i := -1
+	if t.rare != nil {
+		i = t.rare.breakOf(p)
+	}
+	if i < 0 {
 		return misuse("task %s is not to break this lot", t.Name())
 	}
-	r.breaks[p]--
-	if r.breaks[p] == 0 {
-		delete(r.breaks, p)
+	r := t.rare
+	if r.breaks[i].times--; r.breaks[i].times == 0 {
+		r.breaks = slices.Delete(r.breaks, i, i+1)
 	}
 	return nil
 }

@@ -245,3 +245,57 @@ func TestParkCancelledBefore(t *testing.T) {
 		})
 	})
 }
+
+// refusal is an Aborter that refuses, and notes where it was asked.
+type refusal struct{ asked []*loop.ParkingLot }
+
+func (r *refusal) Abort(w loop.Wait) bool {
+	r.asked = append(r.asked, w.Lot)
+	return false
+}
+
+// An Aborter of one's own hears in which lot the task is, also after a Repark
+// and before the wait has begun, and may refuse.
+func TestParkWithRefusal(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		var first, second loop.ParkingLot
+		var scope *loop.Scope
+		early, late := &refusal{}, &refusal{}
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(func(t2 *loop.Task) error {
+				return loop.Scoped(t2, func(s *loop.Scope) error {
+					scope = s
+					if err := first.ParkWith(t2, "test", late); err != nil {
+						t.Errorf("a wait that refused returned %v", err)
+					}
+					return first.ParkWith(t2, "test", early)
+				})
+			})
+			settle(task)
+			first.ReparkAll(&second)
+			scope.Cancel("test")
+			if len(late.asked) != 1 || late.asked[0] != &second {
+				t.Errorf("asked in %v", late.asked)
+			}
+			second.UnparkOne()
+			settle(task)
+			if len(early.asked) != 1 || early.asked[0] != &first || first.Len() != 1 {
+				t.Errorf("asked in %v, %d parked", early.asked, first.Len())
+			}
+			first.UnparkOne()
+			return nil
+		})
+	})
+}
+
+func TestCurrent(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		between := task
+		task.Loop().CallSoon(func() { between = task.Loop().Current() })
+		settle(task)
+		if between != nil || task.Loop().Current() != task {
+			t.Errorf("between turns %v, now %v", between, task.Loop().Current())
+		}
+		return nil
+	})
+}

@@ -63,6 +63,12 @@ func (l *Loop) nurseryEmptied(n *Nursery) {
 // Main returns the main task.
 func (l *Loop) Main() *Task { return l.main }
 
+// Current returns the task whose turn it is, or nil between turns. It is for
+// sync-coloured functions that check for whom they work, as the release of a
+// lock does; to hand it to a function that may suspend would hide from the
+// reader that it does. It belongs to the loop's own tasks and callbacks.
+func (l *Loop) Current() *Task { return l.current }
+
 // Root returns the root of the tree of tasks: it runs no code, and owns the
 // nurseries of the main task and of the system tasks.
 func (l *Loop) Root() *Task { return l.root }

@@ -60,7 +60,7 @@ type taskRare struct {
 	lost    error    // set when its wait could not be aborted properly
 	unwound []error  // of nurseries that a Goexit left
 	waits   int      // begun since the loop broke
-	breaks  map[*ParkingLot]int
+	breaks  []brokenAtEnd
 }
 
 // rarely returns the rare part of the task.
@@ -273,9 +273,9 @@ func (r *taskRare) finish(t *Task, err error) error {
 		r.base.exit()
 		r.base = nil
 	}
-	for lot, n := range r.breaks {
-		for ; n > 0; n-- {
-			t.Break(lot)
+	for _, b := range r.breaks {
+		for range b.times {
+			t.Break(b.lot)
 		}
 	}
 	r.breaks, r.unwound = nil, nil
