@@ -177,7 +177,7 @@ func Sleep(t *Task, d time.Duration) error {
 	if err := CheckpointIfCancelled(t); err != nil {
 		return err
 	}
-	return t.sleep(t.loop.after(d))
+	return t.sleep(t.loop.after(d), "sleeping")
 }
 
 // SleepUntil suspends the task until the loop's clock reaches when; a time in
@@ -191,7 +191,7 @@ func SleepUntil(t *Task, when time.Time) error {
 	if at <= t.loop.readClock() {
 		return Checkpoint(t)
 	}
-	return t.sleep(at)
+	return t.sleep(at, "sleeping")
 }
 
 // SleepForever suspends the task until its scope is cancelled, and returns
@@ -204,10 +204,10 @@ func SleepForever(t *Task) error {
 	return err
 }
 
-func (t *Task) sleep(at int64) error {
+func (t *Task) sleep(at int64, label string) error {
 	t.timer.task = t
 	t.timer.start(t.loop, at)
-	return t.park("sleeping", (*sleeper)(t))
+	return t.park(label, (*sleeper)(t))
 }
 
 // sleeper aborts a sleep.

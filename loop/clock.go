@@ -46,7 +46,7 @@ func (l *Loop) readClock() int64 {
 		l.expiring = true
 		// Guarded, since the clock may be read by a task, which must not be
 		// blamed for a bug of the loop.
-		if err := guarded(l.expireTimers); err != nil {
+		if err := guarded("timers", l.expireTimers); err != nil {
 			l.defect = internal("the timers failed", err)
 		}
 		l.expiring = false
@@ -88,7 +88,7 @@ func (l *Loop) timeLeft() time.Duration {
 
 // callClock calls a clock that may be somebody else's.
 func callClock(fn func() error) (err error) {
-	if failed := guarded(func() { err = fn() }); failed != nil {
+	if failed := guarded("clock", func() { err = fn() }); failed != nil {
 		return failed
 	}
 	return err

@@ -101,7 +101,7 @@ func (c *coroutine) stopElsewhere() (err error) {
 		defer close(done)
 		defer func() {
 			if v := recover(); v != nil {
-				err = &PanicError{Value: v, Stack: debug.Stack(), Task: "coroutine"}
+				err = &PanicError{Value: v, Stack: debug.Stack(), Task: "coroutine", part: true}
 			}
 		}()
 		c.stop()

@@ -141,18 +141,19 @@ func (l *Loop) runEntries() {
 			l.entry.started(c.key)
 		}
 		l.counters.entries++
-		if err := guarded(c.fn); err != nil {
+		if err := guarded("entry callback", c.fn); err != nil {
 			l.crash(fmt.Errorf("an entry callback failed: %w", err))
 		}
 	}
 	l.entry.spare = calls[:0]
 }
 
-func guarded(fn func()) (err error) {
+// guarded calls fn and returns a panic as an error that blames what.
+func guarded(what string, fn func()) (err error) {
 	returned := false
 	defer func() {
 		if !returned {
-			err = &PanicError{Value: recover(), Stack: debug.Stack(), Task: "entry callback"}
+			err = &PanicError{Value: recover(), Stack: debug.Stack(), Task: what, part: true}
 		}
 	}()
 	fn()

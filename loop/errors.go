@@ -139,15 +139,20 @@ type PanicError struct {
 	Value  any    // what was given to panic; nil for Goexit
 	Goexit bool   // the task called runtime.Goexit, perhaps through testing's FailNow
 	Stack  []byte // the stack of the origin, as debug.Stack prints it
-	Task   string // the name of the task
+	Task   string // the name of the task, or of the part of the loop that is not in one
+	part   bool   // it was not in a task
 }
 
 // Error describes the panic and prints the stack of its origin.
 func (e *PanicError) Error() string {
-	if e.Goexit {
-		return fmt.Sprintf("loop: task %s called runtime.Goexit\n%s", e.Task, e.Stack)
+	who := "task " + e.Task
+	if e.part {
+		who = e.Task
 	}
-	return fmt.Sprintf("loop: task %s panicked: %v\n%s", e.Task, e.Value, e.Stack)
+	if e.Goexit {
+		return fmt.Sprintf("loop: %s called runtime.Goexit\n%s", who, e.Stack)
+	}
+	return fmt.Sprintf("loop: %s panicked: %v\n%s", who, e.Value, e.Stack)
 }
 
 // Unwrap returns the panic value if it is an error.

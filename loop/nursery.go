@@ -8,7 +8,8 @@ import (
 
 // A Nursery is where tasks are spawned: it is open while the body given to
 // Nurse runs, and Nurse returns only when the body and all children have
-// ended. The first of them that fails cancels the others; every error is
+// ended. The first of them that fails cancels the others, unless its
+// supervision (WithRestart, WithKeepGoing) says otherwise; every error is
 // collected. Its methods are sync-coloured and belong to its loop.
 type Nursery struct {
 	scope    Scope
@@ -25,9 +26,10 @@ type Nursery struct {
 
 // nurseryRare is what few nurseries have, apart to keep the others small.
 type nurseryRare struct {
-	name   string
-	errs   []error
-	starts []*Scope // of starts under way: cancelled with this nursery
+	name        string
+	errs        []error
+	starts      []*Scope // of starts under way: cancelled with this nursery
+	supervision *supervision
 }
 
 func newNursery(l *Loop) *Nursery {
@@ -264,6 +266,9 @@ func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*
 	if err := n.accepts(); err != nil {
 		return nil, err
 	}
+	if s := n.supervision(); s != nil && s.restart != nil {
+		fn = s.restart.watch(fn, pc)
+	}
 	t := n.spawn(fn, pc)
 	for _, opt := range opts {
 		opt(t)
@@ -338,6 +343,7 @@ func (n *Nursery) childEnded(t *Task, err error) {
 	case n.Owner() == t.loop.root:
 		n.rarely().errs = append(n.rarely().errs, err)
 		t.loop.rootChildFailed(n, err)
+	case n.goesOn(t, err):
 	default:
 		n.note(err, "task "+t.Name())
 	}

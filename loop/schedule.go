@@ -49,7 +49,7 @@ func (l *Loop) guardedPasses() (err error) {
 	returned := false
 	defer func() {
 		if !returned {
-			e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: "loop"}
+			e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: "pass", part: true}
 			err = internal("a pass failed", e)
 		}
 	}()
