@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -22,70 +21,104 @@ type entryQueue struct {
 	keys   map[any]struct{} // of idempotent calls that have not started
 	limit  int
 	closed bool
-	length atomic.Int64
+	filled atomic.Bool   // there are calls
 	room   chan struct{} // closed when a full queue has been emptied
+	rooms  []*Waker      // woken then
+
+	peak    int    // the greatest length so far
+	refused uint64 // calls that found no room
 }
 
+// call is an entry: a function; or a *Waker or *visit as the key, and no
+// function.
 type call struct {
-	fn     func()
-	key    any
-	urgent bool // it may exceed the limit; there is one such key
+	fn  func()
+	key any
 }
 
-func (q *entryQueue) waiting() bool { return q.length.Load() > 0 }
+func (q *entryQueue) waiting() bool { return q.filled.Load() }
 
 func (q *entryQueue) close() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.closed = true
-	q.makeRoom()
+	rooms := q.makeRoom()
+	q.mu.Unlock()
+	wakeAll(rooms)
 }
 
-func (q *entryQueue) makeRoom() {
+// makeRoom tells goroutines that there is room, and returns the wakers of
+// those who do not wait on a channel: they are to be woken without the mutex,
+// since two loops may wait for room in each other's queues.
+func (q *entryQueue) makeRoom() (rooms []*Waker) {
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
 	}
+	rooms, q.rooms = q.rooms, nil
+	return rooms
 }
 
-// put appends a call. A full queue gives the channel that is closed when
-// there is room.
-func (q *entryQueue) put(c call) (room <-chan struct{}, err error) {
+func wakeAll(rooms []*Waker) {
+	for _, w := range rooms {
+		_ = w.Wake() // a loop that has ended waits for nothing
+	}
+}
+
+// put appends a call. A full queue wakes w, if there is one, when there is
+// room, and else gives a channel that is closed then.
+func (q *entryQueue) put(c call, w *Waker) (room <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
+	switch {
+	case q.closed:
 		return nil, ErrLoopClosed
-	}
-	if c.key != nil {
+	case c.fn != nil && c.key != nil:
 		if _, queued := q.keys[c.key]; queued {
 			return nil, nil
 		}
 	}
-	if len(q.calls) >= q.limit && !c.urgent {
-		if q.room == nil {
-			q.room = make(chan struct{})
-		}
-		return q.room, ErrFull
+	if len(q.calls) >= q.limit {
+		return q.waitForRoom(w), ErrFull
 	}
-	if c.key != nil {
+	if c.fn != nil && c.key != nil {
 		if q.keys == nil {
 			q.keys = map[any]struct{}{}
 		}
 		q.keys[c.key] = struct{}{}
 	}
-	q.calls = append(q.calls, c)
-	q.length.Store(int64(len(q.calls)))
+	q.append(c)
 	return nil, nil
+}
+
+func (q *entryQueue) waitForRoom(w *Waker) <-chan struct{} {
+	q.refused++
+	if w != nil {
+		q.rooms = append(q.rooms, w)
+		return nil
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	return q.room
+}
+
+func (q *entryQueue) append(c call) {
+	q.calls = append(q.calls, c)
+	q.peak = max(q.peak, len(q.calls))
+	if len(q.calls) == 1 {
+		q.filled.Store(true)
+	}
 }
 
 // take removes everything that is queued.
 func (q *entryQueue) take() []call {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	taken := q.calls
 	q.calls, q.spare = q.spare[:0], nil
-	q.length.Store(0)
-	q.makeRoom()
+	q.filled.Store(false)
+	rooms := q.makeRoom()
+	q.mu.Unlock()
+	wakeAll(rooms)
 	return taken
 }
 
@@ -106,27 +139,36 @@ func (l *Loop) CallSoon(fn func()) error {
 	if fn == nil {
 		return misuse("calling a nil function")
 	}
-	_, err := l.enqueue(call{fn: fn})
+	_, err := l.enqueue(call{fn: fn}, nil)
 	return err
 }
 
 // CallSoonOnce is CallSoon for calls that are idempotent: while a call with
 // an equal key is queued and has not started, another is accepted without
-// being queued.
+// being queued. For one function that is called again and again, and must
+// never find the queue full, make a Waker.
 func (l *Loop) CallSoonOnce(key any, fn func()) error {
 	if fn == nil || key == nil {
 		return misuse("an idempotent call needs a key and a function")
 	}
-	_, err := l.enqueue(call{fn: fn, key: key})
+	_, err := l.enqueue(call{fn: fn, key: key}, nil)
 	return err
 }
 
-func (l *Loop) enqueue(c call) (room <-chan struct{}, err error) {
-	room, err = l.entry.put(c)
-	if err == nil && l.sleeping.CompareAndSwap(true, false) {
-		l.poller.Wake()
+func (l *Loop) enqueue(c call, w *Waker) (room <-chan struct{}, err error) {
+	room, err = l.entry.put(c, w)
+	if err == nil {
+		l.wakeUp()
 	}
 	return room, err
+}
+
+// wakeUp ends the sleep of the loop, if it sleeps: one wake-up stands for all
+// that has been queued meanwhile.
+func (l *Loop) wakeUp() {
+	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
+		l.poller.Wake()
+	}
 }
 
 // runEntries makes the calls that are queued now.
@@ -137,15 +179,28 @@ func (l *Loop) runEntries() {
 	calls := l.entry.take()
 	for i, c := range calls {
 		calls[i] = call{}
-		if c.key != nil {
-			l.entry.started(c.key)
-		}
 		l.counters.entries++
-		if err := guarded("entry callback", c.fn); err != nil {
+		if err := l.perform(c); err != nil {
 			l.crash(fmt.Errorf("an entry callback failed: %w", err))
 		}
 	}
 	l.entry.spare = calls[:0]
+}
+
+// perform makes one call. What escapes it is returned.
+func (l *Loop) perform(c call) error {
+	switch key := c.key.(type) {
+	case nil:
+		return guarded("entry callback", c.fn)
+	case *Waker:
+		return guarded("entry callback", key.fire)
+	case *visit:
+		key.begin()
+		return nil
+	default:
+		l.entry.started(key)
+		return guarded("entry callback", c.fn)
+	}
 }
 
 // guarded calls fn and returns a panic as an error that blames what.
@@ -161,110 +216,51 @@ func guarded(what string, fn func()) (err error) {
 	return nil
 }
 
-// Do runs fn as a task of the loop on behalf of an ordinary goroutine, and
-// waits for its end and returns its error. If ctx is done first, the task is
-// cancelled, and Do still waits for it; it then returns the cause of ctx if
-// the task ended with nothing but Cancelled. While the entry queue is full it
-// waits for room. An ended or ending loop answers ErrLoopClosed.
-//
-// Do blocks its goroutine, so within a task it is refused with ErrMisuse.
-func (l *Loop) Do(ctx context.Context, fn func(*Task) error) error {
+// A Waker calls one function on its loop whenever other goroutines have asked
+// for it. It is for the far end of a hand-over: put what is to be handed over
+// where the function finds it, then Wake. Its place in the entry queue is its
+// own, so it never finds the queue full, and it allocates nothing.
+type Waker struct {
+	loop   *Loop
+	fn     func()
+	queued bool // guarded by the mutex of the entry queue
+}
+
+// NewWaker makes a Waker that calls fn on l, outside any task. As with
+// CallSoon, fn must not block, and a panic of it ends the loop. A nil fn is
+// refused with ErrMisuse.
+func NewWaker(l *Loop, fn func()) (*Waker, error) {
+	if l == nil || fn == nil {
+		return nil, misuse("a waker needs a loop and a function")
+	}
+	return &Waker{loop: l, fn: fn}, nil
+}
+
+// Wake has the function called soon, in order with the calls of CallSoon. It
+// may be called from any goroutine. However often it is called before the
+// function begins, that runs once; a Wake while it runs makes it run again. An
+// ended loop answers ErrLoopClosed. Sync-coloured.
+func (w *Waker) Wake() error {
+	q := &w.loop.entry
+	q.mu.Lock()
 	switch {
-	case fn == nil:
-		return misuse("doing a nil function")
-	case onLoopGoroutine():
-		return misuse("Do was called inside a task")
-	}
-	job := &doJob{loop: l, ctx: ctx, fn: fn, done: make(chan error, 1)}
-	for {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		room, err := l.enqueue(call{fn: job.start})
-		if err == nil {
-			break
-		}
-		if room == nil {
-			return err
-		}
-		select {
-		case <-room:
-		case <-ctx.Done():
-		}
-	}
-	stop := context.AfterFunc(ctx, job.cancelSoon)
-	defer stop()
-	select {
-	case err := <-job.done:
-		return err
-	case <-l.ended:
-	}
-	select {
-	case err := <-job.done:
-		return err
-	default: // the loop broke before the task had its first turn
+	case q.closed:
+		q.mu.Unlock()
 		return ErrLoopClosed
+	case !w.queued:
+		w.queued = true
+		q.append(call{key: w})
 	}
-}
-
-// doJob is one call of Do.
-type doJob struct {
-	loop  *Loop
-	ctx   context.Context
-	fn    func(*Task) error
-	scope *Scope
-	done  chan error
-	ended bool
-}
-
-// start runs on the loop.
-func (j *doJob) start() {
-	err := j.loop.SpawnSystem(j.run, WithTaskName("Do "+functionName(codePointer(j.fn))))
-	if err != nil {
-		j.done <- err
-	}
-}
-
-// run is the task. What fn returns goes to the caller of Do, and not to the
-// loop; so does a panic.
-func (j *doJob) run(t *Task) error {
-	j.scope = &Scope{loop: j.loop}
-	if j.ctx.Err() != nil {
-		j.scope.cancel(SourceExplicit, "the context was done")
-	}
-	returned := false
-	defer func() {
-		j.ended = true
-		if !returned {
-			e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
-			e.Goexit = e.Value == nil
-			j.done <- e
-		}
-	}()
-	err := Enter(t, j.scope, func(*Scope) error { return j.fn(t) })
-	if j.scope.caught && err == nil {
-		err = context.Cause(j.ctx)
-	}
-	returned = true
-	j.done <- err
+	q.mu.Unlock()
+	w.loop.wakeUp()
 	return nil
 }
 
-// cancelSoon runs on any goroutine, when the context is done. Should the
-// queue be full, the call is made as soon as there is room.
-func (j *doJob) cancelSoon() {
-	for {
-		room, err := j.loop.enqueue(call{fn: j.cancel})
-		if err == nil || room == nil {
-			return
-		}
-		<-room
-	}
-}
-
-// cancel runs on the loop.
-func (j *doJob) cancel() {
-	if j.scope != nil && !j.ended {
-		j.scope.cancel(SourceExplicit, "the context was done")
-	}
+// fire runs on the loop.
+func (w *Waker) fire() {
+	q := &w.loop.entry
+	q.mu.Lock()
+	w.queued = false
+	q.mu.Unlock()
+	w.fn()
 }

@@ -241,36 +241,6 @@ func TestS153SleepingLoopWakes(t *testing.T) {
 	})
 }
 
-// The wake protocol under stress: none of the calls of eight goroutines is
-// lost, and each goroutine waits for its own, so that the loop sleeps often.
-func TestWakeStress(t *testing.T) {
-	calls := 20_000
-	if testing.Short() {
-		calls = 2_000
-	}
-	looptest.Run(t, func(task *loop.Task) error {
-		l := task.Loop()
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				answered := make(chan struct{}, 1)
-				for range calls / 8 {
-					if err := l.CallSoon(func() { answered <- struct{}{} }); err != nil {
-						t.Error(err)
-						return
-					}
-					<-answered
-				}
-			})
-		}
-		go func() {
-			all.Wait()
-			l.CallSoon(func() { task.Unpark(nil) })
-		}()
-		return loop.Park(task, "test", nil)
-	})
-}
-
 func TestEntryQueueIsBounded(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		l := task.Loop()

@@ -14,11 +14,8 @@ type interruptHandler struct {
 // finds room in the entry queue even if that is full; a loop that has ended
 // answers ErrLoopClosed. Sync-coloured.
 func (l *Loop) Interrupt() error {
-	_, err := l.enqueue(call{fn: l.interruptNow, key: interruptKey{}, urgent: true})
-	return err
+	return l.interrupts.Wake()
 }
-
-type interruptKey struct{}
 
 // interruptNow runs on the loop.
 func (l *Loop) interruptNow() {

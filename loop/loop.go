@@ -58,8 +58,11 @@ type Loop struct {
 	sleeping  atomic.Bool
 
 	// Calls from outside.
-	entry entryQueue
-	ended chan struct{} // closed at the very end
+	entry      entryQueue
+	interrupts Waker
+	visits     *visit      // under way
+	vars       map[any]any // see PerLoop
+	team       []*Loop     // of RunEach
 
 	// Trees and ends.
 	rootScope   *Scope
@@ -159,7 +162,6 @@ func newLoop(opts []Option) (*Loop, error) {
 		bufferSize: DefaultBufferSize,
 		entry:      entryQueue{limit: DefaultEntryQueueSize},
 		foreign:    map[sys.FD]*Descriptor{},
-		ended:      make(chan struct{}),
 	}
 	for _, opt := range opts {
 		if err := opt(l); err != nil {
@@ -169,6 +171,7 @@ func newLoop(opts []Option) (*Loop, error) {
 	if l.rng == nil {
 		l.rng = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
+	l.interrupts = Waker{loop: l, fn: l.interruptNow}
 	l.rootScope = &Scope{loop: l, state: scopeActive}
 	l.root = &Task{loop: l, scope: l.rootScope, rare: &taskRare{name: "root"}}
 	l.rootScope.task = l.root
@@ -189,8 +192,13 @@ func Run(main func(*Task) error, opts ...Option) error {
 	if err != nil {
 		return err
 	}
+	l.team = []*Loop{l}
 	return l.run(main)
 }
+
+// Team returns the loops of RunEach, this one among them, by their index: the
+// ones to give to Call. In a Run there is only one. It must not be changed.
+func (l *Loop) Team() []*Loop { return l.team }
 
 // run is where the stack of a loop begins.
 //
@@ -208,12 +216,15 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 		}()
 	}
 	if err := l.start(); err != nil {
+		l.broken = err
+		l.entry.close()
+		l.runEntries() // other loops may have called already
 		return err
 	}
 	returned := false
 	defer func() {
 		if !returned { // a callback called Goexit, perhaps by FailNow
-			l.fail(internal("a callback called runtime.Goexit", nil))
+			l.fail(errGoexit)
 			l.shutDown()
 		}
 	}()
@@ -304,11 +315,11 @@ func (l *Loop) shutDown() {
 	l.current, l.ready, l.batch, l.next = nil, nil, nil, 0
 	l.entry.close()
 	l.runEntries()
+	l.dismissVisits()
 	for _, c := range l.idle {
 		c.dispose()
 	}
 	l.idle = nil
 	l.poller.Close()
 	l.publish()
-	close(l.ended)
 }

@@ -38,34 +38,33 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 	errs := make([]error, n)
 	var all sync.WaitGroup
 	for i, l := range loops {
-		l.catchSignals = false
+		l.catchSignals, l.team = false, loops
 		all.Go(func() {
+			defer func() { // also if a callback called Goexit
+				if errs[i] != nil {
+					cancelOthers(loops, i)
+				}
+			}()
+			errs[i] = errGoexit
 			errs[i] = l.run(func(t *Task) error { return main(t, i) })
-			if errs[i] != nil {
-				cancelOthers(loops, i)
-			}
 		})
 	}
 	all.Wait()
 	return eachResult(errs)
 }
 
+// errGoexit stands for a loop that never returned.
+var errGoexit = internal("a callback called runtime.Goexit", nil)
+
 // cancelOthers cancels the main tasks of all loops but one. A loop that has
-// ended, or is about to, needs no cancelling; one whose queue is full is told
-// from its own goroutine's next pass, by the room that it makes.
+// ended, or is about to, needs no cancelling.
 func cancelOthers(loops []*Loop, failed int) {
 	for i, l := range loops {
-		if i == failed {
-			continue
-		}
-		for {
-			room, err := l.enqueue(call{fn: func() {
+		if i != failed {
+			w := &Waker{loop: l, fn: func() {
 				l.cancelMain(SourceShutdown, "another loop failed")
-			}})
-			if err == nil || room == nil {
-				break
-			}
-			<-room
+			}}
+			_ = w.Wake()
 		}
 	}
 }

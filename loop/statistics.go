@@ -13,6 +13,7 @@ type Statistics struct {
 	TasksRunnable int // those that wait for their turn
 	TasksParked   int // those that wait for something else
 	EntryQueue    int // calls from outside that wait
+	EntryPeak     int // the most that ever waited
 	Timers        int // deadlines and sleeps pending
 	Descriptors   int // descriptors registered for waits
 	Readers       int // tasks that wait until a descriptor is readable
@@ -29,6 +30,7 @@ type Statistics struct {
 	Polls          uint64 // calls of the poller
 	Events         uint64 // events from it
 	EntryCalls     uint64 // calls from outside that were made
+	EntryRefused   uint64 // times a call from outside found the queue full
 	Yields         uint64 // times the thread was yielded to other goroutines
 	CancelPoints   uint64 // cancel points passed
 	SchedulePoints uint64 // schedule points passed, whether or not they ended a turn
@@ -49,7 +51,9 @@ type publishedStatistics struct {
 // Statistics returns the numbers of this moment.
 func (t *Task) Statistics() Statistics {
 	t.loop.readClock()
-	return t.loop.statistics()
+	s := t.loop.statistics()
+	t.loop.entry.describe(&s)
+	return s
 }
 
 // Statistics returns the numbers of the moment in which the loop last polled.
@@ -59,7 +63,7 @@ func (l *Loop) Statistics() Statistics {
 	l.published.mu.Lock()
 	defer l.published.mu.Unlock()
 	s := l.published.value
-	s.EntryQueue = int(l.entry.length.Load())
+	l.entry.describe(&s)
 	return s
 }
 
@@ -74,7 +78,6 @@ func (l *Loop) statistics() Statistics {
 		TasksLiving:    l.living,
 		TasksRunnable:  len(l.ready) + len(l.batch) - l.next,
 		TasksParked:    l.parkedTasks,
-		EntryQueue:     int(l.entry.length.Load()),
 		Timers:         len(l.timers),
 		Descriptors:    len(l.slots) - len(l.freeSlots),
 		Readers:        l.readers,
@@ -94,4 +97,11 @@ func (l *Loop) statistics() Statistics {
 		s.NextDeadline, s.HasDeadline = time.Duration(next-l.cachedNow), true
 	}
 	return s
+}
+
+// describe fills in what other goroutines change, as of now.
+func (q *entryQueue) describe(s *Statistics) {
+	q.mu.Lock()
+	s.EntryQueue, s.EntryPeak, s.EntryRefused = len(q.calls), q.peak, q.refused
+	q.mu.Unlock()
 }

@@ -61,6 +61,8 @@ type taskRare struct {
 	unwound []error  // of nurseries that a Goexit left
 	waits   int      // begun since the loop broke
 	breaks  []brokenAtEnd
+
+	answered bool // how it ends has been told to whom it concerns
 }
 
 // rarely returns the rare part of the task.
@@ -188,14 +190,19 @@ func (t *Task) Deadline() (when time.Time, ok bool) {
 
 // Context returns a context bound to the scope that is current at the call:
 // done when that scope comes to see a cancellation, or is left. It carries
-// the earliest deadline known at the call, and may be used from any goroutine.
+// the earliest deadline known at the call and the task's locals, and may be
+// used from any goroutine.
 func (t *Task) Context() context.Context {
 	if t.scope == nil { // the task has ended
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
 		return ended
 	}
-	return t.scope.boundContext(t)
+	bound := t.scope.boundContext(t)
+	if t.locals.first != nil {
+		return t.locals.Context(bound)
+	}
+	return bound
 }
 
 // Buffer returns the task's buffer, borrowed from the pool of the loop when
@@ -243,6 +250,9 @@ func (t *Task) finish(err error) {
 	l := t.loop
 	if err == nil {
 		err = t.lost()
+	}
+	if t.rare != nil && t.rare.answered {
+		err = nil
 	}
 	if err != nil && !t.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
