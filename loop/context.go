@@ -29,8 +29,8 @@ func (c *scopeContext) end() {
 
 // boundContext returns the context of the scope, for a task directly in it.
 func (s *Scope) boundContext(t *Task) context.Context {
-	if s.context != nil {
-		return s.context
+	if c := s.context(); c != nil {
+		return c
 	}
 	c := &scopeContext{timer: func() {}}
 	c.Context, c.stop = context.WithCancelCause(context.Background())
@@ -44,7 +44,7 @@ func (s *Scope) boundContext(t *Task) context.Context {
 	default:
 		c.Context = virtualDeadline{c.Context, when}
 	}
-	s.context = c
+	s.rarely().context = c
 	return c
 }
 

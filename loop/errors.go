@@ -90,11 +90,12 @@ const (
 	SourceNursery                 // a child or the body of the nursery failed
 	SourceInterrupt               // the main task was interrupted
 	SourceShutdown                // the loop is ending
+	SourceStop                    // a call of Stop, or the end of its grace period
 )
 
 // String returns the source in a word.
 func (s Source) String() string {
-	return [...]string{"explicit", "deadline", "nursery", "interrupt", "shutdown"}[s]
+	return [...]string{"explicit", "deadline", "nursery", "interrupt", "shutdown", "stop"}[s]
 }
 
 // CancelledError is the error of a cancelled checkpoint. It matches Cancelled

@@ -25,13 +25,36 @@ type Scope struct {
 	own   *CancelledError // why this scope was cancelled; nil if it was not
 	cause *CancelledError // the visible cancellation: an outer one's, or own
 
-	timer   timer
-	when    int64 // the deadline on the loop's clock; before entry perhaps a timeout
+	timer  timer
+	when   int64 // the deadline on the loop's clock; before entry perhaps a timeout
+	rare   *scopeRare
+	state  scopeState
+	limit  limitKind
+	shield bool
+	caught bool
+
+	untilStop bool // it is cancelled when a scope around it is told to stop
+}
+
+// scopeRare is what few scopes have, apart to keep the others small.
+type scopeRare struct {
 	context *scopeContext
-	state   scopeState
-	limit   limitKind
-	shield  bool
-	caught  bool
+	stop    *stopRequest
+}
+
+func (s *Scope) rarely() *scopeRare {
+	if s.rare == nil {
+		s.rare = &scopeRare{}
+	}
+	return s.rare
+}
+
+// context is the context bound to the scope, or nil.
+func (s *Scope) context() *scopeContext {
+	if s.rare == nil {
+		return nil
+	}
+	return s.rare.context
 }
 
 type scopeState uint8
@@ -103,11 +126,16 @@ func (s *Scope) setBefore(kind limitKind, when int64) error {
 // nothing, when called on an entered scope from a goroutine that runs no loop,
 // or while that loop sleeps; use Loop.CallSoon there.
 func (s *Scope) Cancel(reason string) error {
-	if s.state == scopeActive && (s.loop.sleeping.Load() || !onLoopGoroutine()) {
+	if s.foreign() {
 		return fmt.Errorf("cancelling a scope from outside its loop: %w", ErrWrongTask)
 	}
 	s.cancel(SourceExplicit, reason)
 	return nil
+}
+
+// foreign reports whether the scope is active and the caller outside its loop.
+func (s *Scope) foreign() bool {
+	return s.state == scopeActive && (s.loop.sleeping.Load() || !onLoopGoroutine())
 }
 
 func (s *Scope) cancel(source Source, reason string) {
@@ -148,7 +176,7 @@ func (s *Scope) notePassedDeadline() {
 
 func (s *Scope) expire() {
 	if s.own == nil {
-		s.cancelWith(&CancelledError{source: SourceDeadline})
+		s.cancelWith(s.overdue())
 	}
 }
 
@@ -175,6 +203,7 @@ func (s *Scope) SetShield(on bool) {
 	s.shield = on
 	if s.state == scopeActive {
 		s.loop.propagate(s)
+		s.tellBelow()
 	}
 }
 
@@ -239,9 +268,7 @@ func (s *Scope) SetTimeout(d time.Duration) error {
 func (s *Scope) ClearDeadline() {
 	s.notePassedDeadline()
 	s.limit = unlimited
-	if s.state == scopeActive {
-		s.timer.stop(s.loop)
-	}
+	s.armTimer()
 }
 
 func (s *Scope) armTimer() {
@@ -249,9 +276,9 @@ func (s *Scope) armTimer() {
 		return
 	}
 	s.timer.stop(s.loop)
-	if s.own == nil && s.limit != unlimited {
+	if at, limited := s.due(); limited && s.own == nil {
 		s.timer.scope = s
-		s.timer.start(s.loop, s.when)
+		s.timer.start(s.loop, at)
 		if s.timer.when <= s.loop.readClock() && s.own == nil {
 			s.expire()
 		}

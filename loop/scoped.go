@@ -125,8 +125,11 @@ func (s *Scope) enter(t *Task, parent *Scope) {
 		s.when = s.loop.after(time.Duration(s.when))
 	}
 	s.cause = s.visible()
-	if s.limit != unlimited {
+	if s.limit != unlimited || s.rare != nil {
 		s.armTimer()
+	}
+	if s.untilStop {
+		s.tellBelow()
 	}
 }
 
@@ -135,8 +138,8 @@ func (s *Scope) exit() {
 	s.timer.stop(s.loop)
 	s.detach()
 	s.state, s.cause = scopeExited, nil
-	if s.context != nil {
-		s.context.end()
+	if c := s.context(); c != nil {
+		c.end()
 	}
 }
 
@@ -212,8 +215,8 @@ func (l *Loop) propagate(s *Scope) {
 			continue
 		}
 		s.cause = cause
-		if s.context != nil {
-			s.context.cancel(cause)
+		if c := s.context(); c != nil {
+			c.cancel(cause)
 		}
 		woken = append(woken, s.task)
 		if n := s.nursery; n != nil {

@@ -108,6 +108,7 @@ func (s *starting) move() {
 	s.base.detach()
 	s.base.attach(&n.scope)
 	t.loop.propagate(s.base)
+	s.base.tellBelow()
 	h.release()
 }
 

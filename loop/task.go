@@ -178,8 +178,8 @@ func (t *Task) Deadline() (when time.Time, ok bool) {
 	}
 	var at int64
 	for s := t.scope; s != nil; s = s.parent {
-		if s.limit != unlimited && (!ok || s.when < at) {
-			at, ok = s.when, true
+		if due, limited := s.due(); limited && (!ok || due < at) {
+			at, ok = due, true
 		}
 		if s.shield {
 			break
