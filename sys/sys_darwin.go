@@ -3,8 +3,25 @@
 package sys
 
 import (
+	"net/netip"
+
 	"github.com/lion-go/lion/sys/darwin"
 )
+
+// ControlMessage is one message of control data.
+type ControlMessage = darwin.ControlMessage
+
+// ControlFormat reads and writes control data in the system's form.
+type ControlFormat = darwin.ControlFormat
+
+// PacketInfo says where a datagram came to, or is to be sent from.
+type PacketInfo = darwin.PacketInfo
+
+// Credentials are those of the process at the other end of a unix socket.
+type Credentials = darwin.Credentials
+
+// ExtendedError is one entry of the error queue.
+type ExtendedError = darwin.ExtendedError
 
 // Errno is an error number of the operating system. It implements error and
 // matches os.ErrNotExist and its kin under errors.Is.
@@ -12,6 +29,9 @@ type Errno = darwin.Errno
 
 // FD is a file descriptor.
 type FD = darwin.FD
+
+// TCPInfo is what the system knows about a TCP connection.
+type TCPInfo = darwin.TCPInfo
 
 // Msg is one message to be sent, or the room for one to be received. It may
 // be reused, and neither it nor its buffers escape.
@@ -33,6 +53,9 @@ type Poller = darwin.Poller
 // Sockaddr is a socket address in the kernel's form, held by value so that
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
+
+// MaxBatch is the most messages that one call transfers.
+const MaxBatch = darwin.MaxBatch
 
 // Error numbers, errno(2) of macOS.
 const (
@@ -73,12 +96,87 @@ const (
 	ETIMEDOUT       = darwin.ETIMEDOUT
 )
 
+// More address families; 0 where a system has none.
+const (
+	AF_VSOCK   = darwin.AF_VSOCK
+	AF_NETLINK = darwin.AF_NETLINK
+	AF_PACKET  = darwin.AF_PACKET
+)
+
 // Invalid is the FD that no kernel hands out.
 const Invalid = darwin.Invalid
 
 // MaxBuffers is the most buffers one message can have, UIO_MAXIOV in
 // <sys/uio.h>. More are EMSGSIZE.
 const MaxBuffers = darwin.MaxBuffers
+
+// Changes of a membership; those with a source are for source-specific groups.
+const (
+	MCAST_JOIN_GROUP         = darwin.MCAST_JOIN_GROUP
+	MCAST_LEAVE_GROUP        = darwin.MCAST_LEAVE_GROUP
+	MCAST_JOIN_SOURCE_GROUP  = darwin.MCAST_JOIN_SOURCE_GROUP
+	MCAST_LEAVE_SOURCE_GROUP = darwin.MCAST_LEAVE_SOURCE_GROUP
+	MCAST_BLOCK_SOURCE       = darwin.MCAST_BLOCK_SOURCE
+	MCAST_UNBLOCK_SOURCE     = darwin.MCAST_UNBLOCK_SOURCE
+)
+
+// More options at SOL_SOCKET, see getsockopt(2). 0: absent on macOS.
+const (
+	SO_BINDTODEVICE = darwin.SO_BINDTODEVICE
+	SO_BUSY_POLL    = darwin.SO_BUSY_POLL
+	SO_INCOMING_CPU = darwin.SO_INCOMING_CPU
+	SO_MARK         = darwin.SO_MARK
+	SO_PASSCRED     = darwin.SO_PASSCRED
+	SO_PRIORITY     = darwin.SO_PRIORITY
+	SO_RCVLOWAT     = darwin.SO_RCVLOWAT
+	SO_RXQ_OVFL     = darwin.SO_RXQ_OVFL
+	SO_TIMESTAMP    = darwin.SO_TIMESTAMP
+	SO_TIMESTAMPING = darwin.SO_TIMESTAMPING
+	SO_TIMESTAMPNS  = darwin.SO_TIMESTAMPNS
+)
+
+// More options at IPPROTO_IP and IPPROTO_IPV6, see ip(4) and ip6(4).
+const (
+	IP_DONTFRAG         = darwin.IP_DONTFRAG
+	IP_FREEBIND         = darwin.IP_FREEBIND
+	IP_MTU              = darwin.IP_MTU
+	IP_MULTICAST_LOOP   = darwin.IP_MULTICAST_LOOP
+	IP_MULTICAST_TTL    = darwin.IP_MULTICAST_TTL
+	IP_PKTINFO          = darwin.IP_PKTINFO
+	IP_RECVERR          = darwin.IP_RECVERR
+	IP_RECVTOS          = darwin.IP_RECVTOS
+	IP_RECVTTL          = darwin.IP_RECVTTL
+	IP_TOS              = darwin.IP_TOS
+	IP_TRANSPARENT      = darwin.IP_TRANSPARENT
+	IP_TTL              = darwin.IP_TTL
+	IPV6_DONTFRAG       = darwin.IPV6_DONTFRAG
+	IPV6_FREEBIND       = darwin.IPV6_FREEBIND
+	IPV6_MTU            = darwin.IPV6_MTU
+	IPV6_MULTICAST_HOPS = darwin.IPV6_MULTICAST_HOPS
+	IPV6_MULTICAST_LOOP = darwin.IPV6_MULTICAST_LOOP
+	IPV6_RECVERR        = darwin.IPV6_RECVERR
+	IPV6_RECVHOPLIMIT   = darwin.IPV6_RECVHOPLIMIT
+	IPV6_RECVPKTINFO    = darwin.IPV6_RECVPKTINFO
+	IPV6_RECVTCLASS     = darwin.IPV6_RECVTCLASS
+	IPV6_TCLASS         = darwin.IPV6_TCLASS
+	IPV6_TRANSPARENT    = darwin.IPV6_TRANSPARENT
+	IPV6_UNICAST_HOPS   = darwin.IPV6_UNICAST_HOPS
+)
+
+// More options at IPPROTO_TCP and IPPROTO_UDP; TCP_CORK is called TCP_NOPUSH here.
+const (
+	TCP_CONGESTION = darwin.TCP_CONGESTION
+	TCP_CORK       = darwin.TCP_CORK
+	TCP_MAXSEG     = darwin.TCP_MAXSEG
+	UDP_GRO        = darwin.UDP_GRO
+	UDP_SEGMENT    = darwin.UDP_SEGMENT
+)
+
+// The values that switch an option on where that is not 1 everywhere.
+const (
+	DONTFRAG_ON = darwin.DONTFRAG_ON
+	UDP_GRO_ON  = darwin.UDP_GRO_ON
+)
 
 // The conditions of an Interest; package seam documents them.
 const (
@@ -158,6 +256,9 @@ const (
 	SOMAXCONN    = darwin.SOMAXCONN
 )
 
+// Controls is the form of this system. It must not be changed.
+var Controls = darwin.Controls
+
 // WouldBlock is what every wrapper answers where the system call would have
 // had to wait. Compare with ==.
 var WouldBlock = darwin.WouldBlock
@@ -169,6 +270,17 @@ var (
 	Terminate = darwin.Terminate
 	Hangup    = darwin.Hangup
 )
+
+// RecvMMsg receives up to MaxBatch messages, each as RecvMsg does, and returns
+// how many came; their sizes are in the field N. If there are none it is
+// WouldBlock. An error may come beside messages. No room at all is EINVAL.
+func RecvMMsg(fd FD, ms []Msg, flags int) (int, error) { return darwin.RecvMMsg(fd, ms, flags) }
+
+// SendMMsg sends up to MaxBatch messages, each as SendMsg does, and returns how
+// many were sent, the field N of each telling how many bytes of it. An error
+// concerns the message after those, and may come beside them. No message at
+// all is EINVAL.
+func SendMMsg(fd FD, ms []Msg, flags int) (int, error) { return darwin.SendMMsg(fd, ms, flags) }
 
 // AcceptTransient reports whether err, from Accept, concerns only the one
 // connection that was about to be accepted, so that accepting can go on at
@@ -208,6 +320,15 @@ func Read(fd FD, b []byte) (int, error) { return darwin.Read(fd, b) }
 // most 1 GiB at a time. Other errors are Errno values.
 func Write(fd FD, b []byte) (int, error) { return darwin.Write(fd, b) }
 
+// GetTCPInfo asks for TCP_CONNECTION_INFO. Other sockets answer ENOPROTOOPT or
+// EINVAL.
+func GetTCPInfo(fd FD) (TCPInfo, error) { return darwin.GetTCPInfo(fd) }
+
+// PeerCredentials are those of the process that made the other end of a unix
+// socket, at the time when it connected or listened: LOCAL_PEERCRED and
+// LOCAL_PEERPID in unix(4). Sockets that are not connected are ENOTCONN.
+func PeerCredentials(fd FD) (Credentials, error) { return darwin.PeerCredentials(fd) }
+
 // SetMaxFiles sets the soft limit of open descriptors (RLIMIT_NOFILE) and
 // answers the one before. The hard limit is often infinite, yet setrlimit(2)
 // refuses more than the sysctl kern.maxfilesperproc; n is brought down to the
@@ -230,9 +351,9 @@ func Residents() (bytes uint64, err error) { return darwin.Residents() }
 // RecvMsg receives one message into m, see recvmsg(2), and returns how many
 // bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
 // (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
-// children, and are the caller's to close; but MSG_CTRUNC means that some were
-// lost, so then RecvMsg closes those that came and puts -1 in their places in
-// m.Control. More than MaxBuffers are EMSGSIZE. fd must be nonblocking. After
+// children, and are the caller's to close if WantRights is set. If it is not, or
+// if MSG_CTRUNC means that some were lost, RecvMsg closes those that came and
+// puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. fd must be nonblocking. After
 // an error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return darwin.RecvMsg(fd, m, flags) }
 
@@ -241,6 +362,21 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return darwin.RecvMsg(fd, 
 // ECONNRESET, never a signal. A full interface queue is ENOBUFS. More than
 // MaxBuffers are EMSGSIZE. fd must be nonblocking.
 func SendMsg(fd FD, m *Msg, flags int) (int, error) { return darwin.SendMsg(fd, m, flags) }
+
+// SetMembership changes the membership of a socket in a multicast group at an
+// interface (0: the system's choice), see ip(4) and ip6(4). source is invalid
+// unless the change is about one. Addresses that are not of one family are
+// EAFNOSUPPORT.
+func SetMembership(fd FD, change int, group, source netip.Addr, index int) error {
+	return darwin.SetMembership(fd, change, group, source, index)
+}
+
+// SetMulticastInterface sets the interface by which a socket of the family
+// sends multicasts, by its number; 0 is the system's choice. IP_MULTICAST_IF
+// in ip(4), IPV6_MULTICAST_IF in ip6(4).
+func SetMulticastInterface(fd FD, family, index int) error {
+	return darwin.SetMulticastInterface(fd, family, index)
+}
 
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) { return darwin.NewPoller() }

@@ -3,8 +3,25 @@
 package sys
 
 import (
+	"net/netip"
+
 	"github.com/lion-go/lion/sys/linux"
 )
+
+// ControlMessage is one message of control data.
+type ControlMessage = linux.ControlMessage
+
+// ControlFormat reads and writes control data in the system's form.
+type ControlFormat = linux.ControlFormat
+
+// PacketInfo says where a datagram came to, or is to be sent from.
+type PacketInfo = linux.PacketInfo
+
+// Credentials are those of the process at the other end of a unix socket.
+type Credentials = linux.Credentials
+
+// ExtendedError is one entry of the error queue.
+type ExtendedError = linux.ExtendedError
 
 // Errno is an error number of the kernel, see errno(3).
 type Errno = linux.Errno
@@ -21,6 +38,9 @@ type Event = linux.Event
 // PollerStatistics counts what a poller did since it was made.
 type PollerStatistics = linux.PollerStatistics
 
+// TCPInfo is what the system knows about a TCP connection.
+type TCPInfo = linux.TCPInfo
+
 // Msg is one message to be sent, or the room for one to be received. It may
 // be reused, and neither it nor its buffers escape.
 type Msg = linux.Msg
@@ -32,6 +52,9 @@ type Poller = linux.Poller
 // Sockaddr is the name of a socket in the kernel's form. The zero value is
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
+
+// MaxBatch is the most messages that one call transfers.
+const MaxBatch = linux.MaxBatch
 
 // The error numbers that lion tells apart, see errno(3).
 const (
@@ -72,6 +95,13 @@ const (
 	ETIMEDOUT       = linux.ETIMEDOUT
 )
 
+// More address families, see address_families(7); 0 where a system has none.
+const (
+	AF_VSOCK   = linux.AF_VSOCK
+	AF_NETLINK = linux.AF_NETLINK
+	AF_PACKET  = linux.AF_PACKET
+)
+
 // Invalid is the descriptor that no kernel hands out.
 const Invalid = linux.Invalid
 
@@ -97,6 +127,75 @@ const Once = linux.Once
 // MaxBuffers is the most buffers one message can have, UIO_MAXIOV in
 // include/uapi/linux/uio.h. More are EMSGSIZE.
 const MaxBuffers = linux.MaxBuffers
+
+// Changes of a membership; those with a source are for source-specific groups.
+const (
+	MCAST_JOIN_GROUP         = linux.MCAST_JOIN_GROUP
+	MCAST_LEAVE_GROUP        = linux.MCAST_LEAVE_GROUP
+	MCAST_JOIN_SOURCE_GROUP  = linux.MCAST_JOIN_SOURCE_GROUP
+	MCAST_LEAVE_SOURCE_GROUP = linux.MCAST_LEAVE_SOURCE_GROUP
+	MCAST_BLOCK_SOURCE       = linux.MCAST_BLOCK_SOURCE
+	MCAST_UNBLOCK_SOURCE     = linux.MCAST_UNBLOCK_SOURCE
+)
+
+// More options at SOL_SOCKET, see socket(7).
+const (
+	SO_BINDTODEVICE = linux.SO_BINDTODEVICE
+	SO_BUSY_POLL    = linux.SO_BUSY_POLL
+	SO_INCOMING_CPU = linux.SO_INCOMING_CPU
+	SO_MARK         = linux.SO_MARK
+	SO_PASSCRED     = linux.SO_PASSCRED
+	SO_PRIORITY     = linux.SO_PRIORITY
+	SO_RCVLOWAT     = linux.SO_RCVLOWAT
+	SO_RXQ_OVFL     = linux.SO_RXQ_OVFL
+	SO_TIMESTAMP    = linux.SO_TIMESTAMP
+	SO_TIMESTAMPING = linux.SO_TIMESTAMPING
+	SO_TIMESTAMPNS  = linux.SO_TIMESTAMPNS
+)
+
+// More options at IPPROTO_IP and IPPROTO_IPV6, see ip(7) and ipv6(7). The DONTFRAG
+// names are the MTU_DISCOVER options here, with DONTFRAG_ON for on and 0 for off.
+const (
+	IP_DONTFRAG         = linux.IP_DONTFRAG
+	IP_FREEBIND         = linux.IP_FREEBIND
+	IP_MTU              = linux.IP_MTU
+	IP_MULTICAST_LOOP   = linux.IP_MULTICAST_LOOP
+	IP_MULTICAST_TTL    = linux.IP_MULTICAST_TTL
+	IP_PKTINFO          = linux.IP_PKTINFO
+	IP_RECVERR          = linux.IP_RECVERR
+	IP_RECVTOS          = linux.IP_RECVTOS
+	IP_RECVTTL          = linux.IP_RECVTTL
+	IP_TOS              = linux.IP_TOS
+	IP_TRANSPARENT      = linux.IP_TRANSPARENT
+	IP_TTL              = linux.IP_TTL
+	IPV6_DONTFRAG       = linux.IPV6_DONTFRAG
+	IPV6_FREEBIND       = linux.IPV6_FREEBIND
+	IPV6_MTU            = linux.IPV6_MTU
+	IPV6_MULTICAST_HOPS = linux.IPV6_MULTICAST_HOPS
+	IPV6_MULTICAST_LOOP = linux.IPV6_MULTICAST_LOOP
+	IPV6_RECVERR        = linux.IPV6_RECVERR
+	IPV6_RECVHOPLIMIT   = linux.IPV6_RECVHOPLIMIT
+	IPV6_RECVPKTINFO    = linux.IPV6_RECVPKTINFO
+	IPV6_RECVTCLASS     = linux.IPV6_RECVTCLASS
+	IPV6_TCLASS         = linux.IPV6_TCLASS
+	IPV6_TRANSPARENT    = linux.IPV6_TRANSPARENT
+	IPV6_UNICAST_HOPS   = linux.IPV6_UNICAST_HOPS
+)
+
+// More options at IPPROTO_TCP and IPPROTO_UDP, see tcp(7) and udp(7).
+const (
+	TCP_CONGESTION = linux.TCP_CONGESTION
+	TCP_CORK       = linux.TCP_CORK
+	TCP_MAXSEG     = linux.TCP_MAXSEG
+	UDP_GRO        = linux.UDP_GRO
+	UDP_SEGMENT    = linux.UDP_SEGMENT
+)
+
+// The values that switch an option on where that is not 1 everywhere.
+const (
+	DONTFRAG_ON = linux.DONTFRAG_ON
+	UDP_GRO_ON  = linux.UDP_GRO_ON
+)
 
 // Address families, see address_families(7).
 const (
@@ -185,6 +284,9 @@ const (
 // include/linux/socket.h.
 const SOMAXCONN = linux.SOMAXCONN
 
+// Controls is the form of this system. It must not be changed.
+var Controls = linux.Controls
+
 // WouldBlock is what every wrapper answers where the system call would have
 // had to wait. Compare with ==.
 var WouldBlock = linux.WouldBlock
@@ -196,6 +298,18 @@ var (
 	Terminate = linux.Terminate
 	Hangup    = linux.Hangup
 )
+
+// RecvMMsg receives up to MaxBatch messages, each as RecvMsg does, see
+// recvmmsg(2), and returns how many came; their sizes are in the field N. Fewer
+// than there is room for need not mean that no more wait. If there are none it
+// is WouldBlock. No room at all is EINVAL.
+func RecvMMsg(fd FD, ms []Msg, flags int) (int, error) { return linux.RecvMMsg(fd, ms, flags) }
+
+// SendMMsg sends up to MaxBatch messages, each as SendMsg does, see
+// sendmmsg(2), and returns how many were sent, the field N of each telling how
+// many bytes of it. An error concerns the message after those. No message at
+// all is EINVAL.
+func SendMMsg(fd FD, ms []Msg, flags int) (int, error) { return linux.SendMMsg(fd, ms, flags) }
 
 // AcceptTransient reports whether err, an answer of Accept, concerns only one
 // connection that was given up before it was accepted, so that a listener
@@ -235,6 +349,15 @@ func Read(fd FD, b []byte) (int, error) { return linux.Read(fd, b) }
 // other than 1 and 2).
 func Write(fd FD, b []byte) (int, error) { return linux.Write(fd, b) }
 
+// GetTCPInfo asks for TCP_INFO, see tcp(7). Other sockets answer EOPNOTSUPP or
+// ENOPROTOOPT.
+func GetTCPInfo(fd FD) (TCPInfo, error) { return linux.GetTCPInfo(fd) }
+
+// PeerCredentials are those of the process that made the other end of a unix
+// socket, at the time when it connected or listened: SO_PEERCRED in unix(7).
+// Sockets that are not connected, and other families, are ENOTCONN.
+func PeerCredentials(fd FD) (Credentials, error) { return linux.PeerCredentials(fd) }
+
 // SetMaxFiles sets the soft limit of open descriptors and returns the one
 // before, see RLIMIT_NOFILE in getrlimit(2). More than the hard limit is
 // EINVAL. It concerns the whole process.
@@ -256,9 +379,9 @@ func Residents() (bytes uint64, err error) { return linux.Residents() }
 // RecvMsg receives one message into m, see recvmsg(2), and returns how many
 // bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
 // (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
-// children, and are the caller's to close; but MSG_CTRUNC means that some were
-// lost, so then RecvMsg closes those that came and puts -1 in their places in
-// m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
+// children, and are the caller's to close if WantRights is set. If it is not, or
+// if MSG_CTRUNC means that some were lost, RecvMsg closes those that came and
+// puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
 // error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return linux.RecvMsg(fd, m, flags) }
 
@@ -266,6 +389,21 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return linux.RecvMsg(fd, m
 // fewer bytes than there are. A closed peer is EPIPE or ECONNRESET, never a
 // signal. More than MaxBuffers are EMSGSIZE. SendMsg never waits.
 func SendMsg(fd FD, m *Msg, flags int) (int, error) { return linux.SendMsg(fd, m, flags) }
+
+// SetMembership changes the membership of a socket in a multicast group at an
+// interface (0: the system's choice), see ip(7) and ipv6(7). source is invalid
+// unless the change is about one. Addresses that are not of one family are
+// EAFNOSUPPORT.
+func SetMembership(fd FD, change int, group, source netip.Addr, index int) error {
+	return linux.SetMembership(fd, change, group, source, index)
+}
+
+// SetMulticastInterface sets the interface by which a socket of the family
+// sends multicasts, by its number; 0 is the system's choice. IP_MULTICAST_IF
+// in ip(7), IPV6_MULTICAST_IF in ipv6(7).
+func SetMulticastInterface(fd FD, family, index int) error {
+	return linux.SetMulticastInterface(fd, family, index)
+}
 
 // NewPoller makes a poller. Errors are those of epoll_create1(2), and of
 // eventfd(2) if that is needed.

@@ -3,8 +3,25 @@
 package sys
 
 import (
+	"net/netip"
+
 	"github.com/lion-go/lion/sys/windows"
 )
+
+// ControlMessage is one message of control data.
+type ControlMessage = windows.ControlMessage
+
+// ControlFormat reads and writes control data in the system's form.
+type ControlFormat = windows.ControlFormat
+
+// PacketInfo says where a datagram came to, or is to be sent from.
+type PacketInfo = windows.PacketInfo
+
+// Credentials are those of the process at the other end of a unix socket.
+type Credentials = windows.Credentials
+
+// ExtendedError is one entry of the error queue.
+type ExtendedError = windows.ExtendedError
 
 // Errno is a Windows or Winsock error code. It matches errors.ErrUnsupported,
 // fs.ErrNotExist and the like as package syscall says.
@@ -13,6 +30,9 @@ type Errno = windows.Errno
 // FD is a SOCKET. Windows has other handles too, but nothing in this package
 // reads or writes them.
 type FD = windows.FD
+
+// TCPInfo is what the system knows about a TCP connection.
+type TCPInfo = windows.TCPInfo
 
 // Msg is what [RecvMsg] and [SendMsg] work on. A Msg that is used again
 // allocates nothing.
@@ -32,6 +52,9 @@ type Poller = windows.Poller
 // Sockaddr is a socket address in the kernel's form, held by value. The zero
 // value is unspecified: no address.
 type Sockaddr = windows.Sockaddr
+
+// MaxBatch is the most messages that one call transfers.
+const MaxBatch = windows.MaxBatch
 
 // The errors that callers compare with, under their Unix names. Most are the
 // Winsock code of the same name; a few are the nearest system code, and the
@@ -74,12 +97,90 @@ const (
 	ETIMEDOUT       = windows.ETIMEDOUT
 )
 
+// More address families; 0 where a system has none.
+const (
+	AF_VSOCK   = windows.AF_VSOCK
+	AF_NETLINK = windows.AF_NETLINK
+	AF_PACKET  = windows.AF_PACKET
+)
+
 // Invalid is the FD that no kernel hands out (INVALID_SOCKET).
 const Invalid = windows.Invalid
 
 // MaxBuffers is how many buffers one call takes at most: the limit of Unix
 // (IOV_MAX), also a limit of Winsock implementations.
 const MaxBuffers = windows.MaxBuffers
+
+// Changes of a membership; those with a source are for source-specific groups.
+const (
+	MCAST_JOIN_GROUP         = windows.MCAST_JOIN_GROUP
+	MCAST_LEAVE_GROUP        = windows.MCAST_LEAVE_GROUP
+	MCAST_JOIN_SOURCE_GROUP  = windows.MCAST_JOIN_SOURCE_GROUP
+	MCAST_LEAVE_SOURCE_GROUP = windows.MCAST_LEAVE_SOURCE_GROUP
+	MCAST_BLOCK_SOURCE       = windows.MCAST_BLOCK_SOURCE
+	MCAST_UNBLOCK_SOURCE     = windows.MCAST_UNBLOCK_SOURCE
+)
+
+// More options at SOL_SOCKET; none exists on Windows in the form that it has
+// elsewhere (SO_TIMESTAMP counts ticks of another clock).
+const (
+	SO_BINDTODEVICE = windows.SO_BINDTODEVICE
+	SO_BUSY_POLL    = windows.SO_BUSY_POLL
+	SO_INCOMING_CPU = windows.SO_INCOMING_CPU
+	SO_MARK         = windows.SO_MARK
+	SO_PASSCRED     = windows.SO_PASSCRED
+	SO_PRIORITY     = windows.SO_PRIORITY
+	SO_RCVLOWAT     = windows.SO_RCVLOWAT
+	SO_RXQ_OVFL     = windows.SO_RXQ_OVFL
+	SO_TIMESTAMP    = windows.SO_TIMESTAMP
+	SO_TIMESTAMPING = windows.SO_TIMESTAMPING
+	SO_TIMESTAMPNS  = windows.SO_TIMESTAMPNS
+)
+
+// More options at IPPROTO_IP and IPPROTO_IPV6, see ws2ipdef.h. The names that ask
+// for control data are those of the control data where Windows has one for both.
+const (
+	IP_DONTFRAG         = windows.IP_DONTFRAG
+	IP_FREEBIND         = windows.IP_FREEBIND
+	IP_MTU              = windows.IP_MTU
+	IP_MULTICAST_LOOP   = windows.IP_MULTICAST_LOOP
+	IP_MULTICAST_TTL    = windows.IP_MULTICAST_TTL
+	IP_PKTINFO          = windows.IP_PKTINFO
+	IP_RECVERR          = windows.IP_RECVERR
+	IP_RECVTOS          = windows.IP_RECVTOS
+	IP_RECVTTL          = windows.IP_RECVTTL
+	IP_TOS              = windows.IP_TOS
+	IP_TRANSPARENT      = windows.IP_TRANSPARENT
+	IP_TTL              = windows.IP_TTL
+	IPV6_DONTFRAG       = windows.IPV6_DONTFRAG
+	IPV6_FREEBIND       = windows.IPV6_FREEBIND
+	IPV6_MTU            = windows.IPV6_MTU
+	IPV6_MULTICAST_HOPS = windows.IPV6_MULTICAST_HOPS
+	IPV6_MULTICAST_LOOP = windows.IPV6_MULTICAST_LOOP
+	IPV6_RECVERR        = windows.IPV6_RECVERR
+	IPV6_RECVHOPLIMIT   = windows.IPV6_RECVHOPLIMIT
+	IPV6_RECVPKTINFO    = windows.IPV6_RECVPKTINFO
+	IPV6_RECVTCLASS     = windows.IPV6_RECVTCLASS
+	IPV6_TCLASS         = windows.IPV6_TCLASS
+	IPV6_TRANSPARENT    = windows.IPV6_TRANSPARENT
+	IPV6_UNICAST_HOPS   = windows.IPV6_UNICAST_HOPS
+)
+
+// More options at IPPROTO_TCP and IPPROTO_UDP: UDP_GRO is
+// UDP_RECV_MAX_COALESCED_SIZE and UDP_SEGMENT is UDP_SEND_MSG_SIZE.
+const (
+	TCP_CONGESTION = windows.TCP_CONGESTION
+	TCP_CORK       = windows.TCP_CORK
+	TCP_MAXSEG     = windows.TCP_MAXSEG
+	UDP_GRO        = windows.UDP_GRO
+	UDP_SEGMENT    = windows.UDP_SEGMENT
+)
+
+// The values that switch an option on where that is not 1 everywhere.
+const (
+	DONTFRAG_ON = windows.DONTFRAG_ON
+	UDP_GRO_ON  = windows.UDP_GRO_ON
+)
 
 // What can be asked for and reported; see package seam. Windows has no error
 // queue: ErrorQueue is reported when an error or a hang-up is.
@@ -154,6 +255,9 @@ const (
 	SOMAXCONN               = windows.SOMAXCONN
 )
 
+// Controls is the form of this system. It must not be changed.
+var Controls = windows.Controls
+
 // WouldBlock is what every wrapper answers where the call would have had to
 // wait (WSAEWOULDBLOCK). Compare with ==.
 var WouldBlock = windows.WouldBlock
@@ -166,6 +270,17 @@ var (
 	Terminate = windows.Terminate
 	Hangup    = windows.Hangup
 )
+
+// RecvMMsg receives up to MaxBatch messages, each as RecvMsg does, and returns
+// how many came; their sizes are in the field N. If there are none it is
+// WouldBlock. An error may come beside messages. No room at all is EINVAL.
+func RecvMMsg(fd FD, ms []Msg, flags int) (int, error) { return windows.RecvMMsg(fd, ms, flags) }
+
+// SendMMsg sends up to MaxBatch messages, each as SendMsg does, and returns how
+// many were sent, the field N of each telling how many bytes of it. An error
+// concerns the message after those, and may come beside them. No message at
+// all is EINVAL.
+func SendMMsg(fd FD, ms []Msg, flags int) (int, error) { return windows.SendMMsg(fd, ms, flags) }
 
 // AcceptTransient says whether err, from [Accept], concerns only the one
 // connection that was to be accepted: the listener is fine, try again. Winsock
@@ -202,6 +317,13 @@ func Read(fd FD, b []byte) (int, error) { return windows.Read(fd, b) }
 // have: it answers errors.ErrUnsupported. See [Send].
 func Write(fd FD, b []byte) (int, error) { return windows.Write(fd, b) }
 
+// GetTCPInfo asks for SIO_TCP_INFO; errors.ErrUnsupported where the system does
+// not know it.
+func GetTCPInfo(fd FD) (TCPInfo, error) { return windows.GetTCPInfo(fd) }
+
+// PeerCredentials is errors.ErrUnsupported: Windows tells no users of sockets.
+func PeerCredentials(fd FD) (Credentials, error) { return windows.PeerCredentials(fd) }
+
 // SetMaxFiles answers errors.ErrUnsupported: Windows limits handles only by
 // memory.
 func SetMaxFiles(n uint64) (old uint64, err error) { return windows.SetMaxFiles(n) }
@@ -227,6 +349,21 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) { return windows.RecvMsg(fd,
 // that is set, with m.Control. It may send less on a stream, and at most
 // 128 KiB. No buffers at all send an empty datagram.
 func SendMsg(fd FD, m *Msg, flags int) (int, error) { return windows.SendMsg(fd, m, flags) }
+
+// SetMembership changes the membership of a socket in a multicast group at an
+// interface (0: the system's choice), see ws2ipdef.h. source is invalid
+// unless the change is about one. Addresses that are not of one family are
+// EAFNOSUPPORT.
+func SetMembership(fd FD, change int, group, source netip.Addr, index int) error {
+	return windows.SetMembership(fd, change, group, source, index)
+}
+
+// SetMulticastInterface sets the interface by which a socket of the family
+// sends multicasts, by its number; 0 is the system's choice. IP_MULTICAST_IF
+// takes the number in network byte order, IPV6_MULTICAST_IF in the machine's.
+func SetMulticastInterface(fd FD, family, index int) error {
+	return windows.SetMulticastInterface(fd, family, index)
+}
 
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) { return windows.NewPoller() }

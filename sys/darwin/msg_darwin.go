@@ -47,17 +47,22 @@ type Msg struct {
 	// Control is the control data to be sent, or the room for some, which
 	// RecvMsg reslices to what came.
 	Control []byte
+	// WantRights asks for descriptors that come along in Control. Without it
+	// those that come are closed.
+	WantRights bool
 	// Flags are MSG_TRUNC, MSG_CTRUNC, MSG_OOB and others as RecvMsg reported
 	// them.
 	Flags int
+	// N is how many bytes the last successful transfer stored or sent.
+	N int
 }
 
 // RecvMsg receives one message into m, see recvmsg(2), and returns how many
 // bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
 // (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
-// children, and are the caller's to close; but MSG_CTRUNC means that some were
-// lost, so then RecvMsg closes those that came and puts -1 in their places in
-// m.Control. More than MaxBuffers are EMSGSIZE. fd must be nonblocking. After
+// children, and are the caller's to close if WantRights is set. If it is not, or
+// if MSG_CTRUNC means that some were lost, RecvMsg closes those that came and
+// puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. fd must be nonblocking. After
 // an error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 	rights := len(m.Control) > 0
@@ -78,8 +83,8 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 		return 0, answer(o.e)
 	}
 	m.Control = m.Control[:o.controllen]
-	m.Flags = int(o.flags)
-	if m.Flags&MSG_CTRUNC != 0 {
+	m.Flags, m.N = int(o.flags), o.n
+	if len(m.Control) > 0 && (!m.WantRights || m.Flags&MSG_CTRUNC != 0) {
 		closeRights(m.Control)
 	}
 	return o.n, nil
@@ -92,6 +97,9 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 func SendMsg(fd FD, m *Msg, flags int) (int, error) {
 	for torn := 0; ; {
 		o := transfer(true, fd, m, m.sendHeader(), flags)
+		if o.e == 0 {
+			m.N = o.n
+		}
 		if o.e == 0 || !sendAgain(o.e, &torn) {
 			return o.n, answer(o.e)
 		}

@@ -37,34 +37,48 @@ type Msg struct {
 	// Control is the control data to be sent, see cmsg(3), or the room for
 	// some, which RecvMsg reslices to what came.
 	Control []byte
+	// WantRights asks for descriptors that come along in Control. Without it
+	// those that come are closed.
+	WantRights bool
 	// Flags are MSG_TRUNC, MSG_CTRUNC, MSG_OOB and others as RecvMsg reported
 	// them.
 	Flags int
+	// N is how many bytes the last successful transfer stored or sent.
+	N int
 }
 
 // RecvMsg receives one message into m, see recvmsg(2), and returns how many
 // bytes were stored. m.Flags tells whether data (MSG_TRUNC) or control data
 // (MSG_CTRUNC) did not fit. Descriptors that come along are not inherited by
-// children, and are the caller's to close; but MSG_CTRUNC means that some were
-// lost, so then RecvMsg closes those that came and puts -1 in their places in
-// m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
+// children, and are the caller's to close if WantRights is set. If it is not, or
+// if MSG_CTRUNC means that some were lost, RecvMsg closes those that came and
+// puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
 // error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 	o := transfer(unix.SYS_RECVMSG, fd, m, m.recvHeader(),
 		uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	if o.e != 0 {
+		if m.WantName {
+			m.Name.Reset()
+		}
+		return 0, answer(o.e)
+	}
+	m.received(o)
+	return m.N, nil
+}
+
+// received notes what a receive brought.
+func (m *Msg) received(o outcome) {
 	if m.WantName {
 		m.Name.size = o.namelen
 		m.Name.clip()
 	}
-	if o.e != 0 {
-		return 0, answer(o.e)
-	}
+	m.N = int(o.n)
 	m.Control = m.Control[:o.controllen]
 	m.Flags = int(o.flags) &^ unix.MSG_CMSG_CLOEXEC // the kernel repeats our own
-	if m.Flags&unix.MSG_CTRUNC != 0 {
+	if o.controllen > 0 && (!m.WantRights || m.Flags&unix.MSG_CTRUNC != 0) {
 		closeRights(m.Control)
 	}
-	return int(o.n), nil
 }
 
 // SendMsg sends m, see sendmsg(2), to m.Name if that is set; a stream may take
@@ -73,7 +87,11 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 func SendMsg(fd FD, m *Msg, flags int) (int, error) {
 	o := transfer(unix.SYS_SENDMSG, fd, m, m.sendHeader(),
 		uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	return int(o.n), answer(o.e)
+	if o.e != 0 {
+		return 0, answer(o.e)
+	}
+	m.N = int(o.n)
+	return m.N, nil
 }
 
 func (m *Msg) recvHeader() unix.Msghdr {
@@ -171,9 +189,7 @@ func newOutcome(n uintptr, e Errno, namelen uint32, controllen int, flags int32)
 	return outcome{n: n, namelen: namelen, controllen: controllen, flags: flags}
 }
 
-// A control message is a header of its length, level and type, then data; the
-// next one begins at a multiple of a word (cmsg(3)). The caller's room need not
-// be aligned, so the fields are read as bytes.
+// A control message is a header of its length, level and type (cmsg(3)).
 const (
 	word       = unix.SizeofPtr
 	cmsgHeader = word + 8
@@ -182,28 +198,13 @@ const (
 // closeRights closes all descriptors in control data (SCM_RIGHTS in unix(7))
 // and overwrites them with -1, so that nobody takes a reused number for one.
 func closeRights(control []byte) {
-	for len(control) >= cmsgHeader {
-		size := cmsgLen(control)
-		if size < cmsgHeader || size > uint64(len(control)) {
-			return
+	for m, rest, ok := Controls.Next(control); ok; m, rest, ok = Controls.Next(rest) {
+		if m.Level != unix.SOL_SOCKET || m.Type != unix.SCM_RIGHTS {
+			continue
 		}
-		level := binary.NativeEndian.Uint32(control[word:])
-		typ := binary.NativeEndian.Uint32(control[word+4:])
-		if level == unix.SOL_SOCKET && typ == unix.SCM_RIGHTS {
-			for data := control[cmsgHeader:size]; len(data) >= 4; data = data[4:] {
-				unix.Close(int(int32(binary.NativeEndian.Uint32(data))))
-				binary.NativeEndian.PutUint32(data, ^uint32(0))
-			}
+		for data := m.Data; len(data) >= 4; data = data[4:] {
+			unix.Close(int(int32(binary.NativeEndian.Uint32(data))))
+			binary.NativeEndian.PutUint32(data, ^uint32(0))
 		}
-		next := (size + word - 1) &^ (word - 1)
-		control = control[min(next, uint64(len(control))):]
 	}
-}
-
-// cmsgLen reads a size_t.
-func cmsgLen(control []byte) uint64 {
-	if word == 8 {
-		return binary.NativeEndian.Uint64(control)
-	}
-	return uint64(binary.NativeEndian.Uint32(control))
 }

@@ -58,7 +58,8 @@ func openCount(t *testing.T) int {
 func TestRights(t *testing.T) {
 	a, b := mustPair(t, SOCK_STREAM)
 	sendRights(t, a, 3)
-	m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, unix.CmsgSpace(3*4))}
+	m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, unix.CmsgSpace(3*4)),
+		WantRights: true}
 	if n, err := RecvMsg(b, &m, 0); n != 1 || err != nil || m.Flags != 0 {
 		t.Fatalf("received %d, %v, flags %#x", n, err, m.Flags)
 	}
@@ -90,7 +91,7 @@ func TestRightsTruncated(t *testing.T) {
 		a, b := mustPair(t, SOCK_STREAM)
 		before := openCount(t)
 		sendRights(t, a, c.sent)
-		m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, c.room)}
+		m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, c.room), WantRights: true}
 		n, err := RecvMsg(b, &m, 0)
 		if n != 1 || err != nil || m.Flags&MSG_CTRUNC == 0 {
 			t.Errorf("%+v: received %d, %v, flags %#x", c, n, err, m.Flags)

@@ -37,10 +37,16 @@ type Msg struct {
 	// reslices it to what came. Windows never passes descriptors in it.
 	Control []byte
 
+	// WantRights is for systems that pass descriptors.
+	WantRights bool
+
 	// Flags are set by RecvMsg: MSG_TRUNC if the datagram was longer than the
 	// buffers, MSG_CTRUNC if the control data were, and what else the system
 	// reports.
 	Flags int
+
+	// N is how many bytes the last successful transfer stored or sent.
+	N int
 
 	vector  []windows.WSABuf
 	control []byte // receives control data when Control is small
@@ -213,8 +219,8 @@ func (m *Msg) received(e Errno, got, flags uint32, room int) (int, error) {
 		return 0, failure(e)
 	}
 	const asked = MSG_PEEK | MSG_WAITALL // these come back as they were given
-	m.Flags = int(flags &^ asked)
-	return int(got), nil
+	m.Flags, m.N = int(flags&^asked), int(got)
+	return m.N, nil
 }
 
 // SendMsg sends m.Buffers as one stretch of data or one datagram, to m.Name if
@@ -247,7 +253,8 @@ func SendMsg(fd FD, m *Msg, flags int) (int, error) {
 	if failed(r) {
 		return 0, failure(e)
 	}
-	return int(sent), nil
+	m.N = int(sent)
+	return m.N, nil
 }
 
 // isStream says whether a socket is one; Winsock answers without a system

@@ -21,7 +21,8 @@ var systems = []string{"linux", "darwin", "windows"}
 // contract lists the beginnings of the names of the files that together declare
 // what a package exports: fd_linux.go and so on. Others export nothing.
 var contract = []string{
-	"fd", "errno", "socket", "msg", "sockaddr", "sockopt", "poller", "signal", "limit",
+	"fd", "errno", "socket", "msg", "batch", "control", "sockaddr", "family", "sockopt", "options",
+	"multicast", "info", "poller", "signal", "limit",
 }
 
 // fileName is the name of the facade's file for a system.
