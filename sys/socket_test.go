@@ -251,6 +251,7 @@ func TestInvalidFD(t *testing.T) {
 	for what, err := range map[string]error{
 		"Close":         sys.Close(sys.Invalid),
 		"SetNonblock":   sys.SetNonblock(sys.Invalid, true),
+		"Nonblocking":   second(sys.Nonblocking(sys.Invalid)),
 		"Bind":          sys.Bind(sys.Invalid, &name),
 		"Listen":        sys.Listen(sys.Invalid, 1),
 		"Connect":       sys.Connect(sys.Invalid, &name),

@@ -306,6 +306,10 @@ func Dup(fd FD) (FD, error) { return darwin.Dup(fd) }
 // acts on every descriptor of that open file. Errors are Errno values.
 func SetNonblock(fd FD, on bool) error { return darwin.SetNonblock(fd, on) }
 
+// Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
+// fcntl(2). Errors are Errno values.
+func Nonblocking(fd FD) (bool, error) { return darwin.Nonblocking(fd) }
+
 // Pipe makes a pipe(2), both ends nonblocking, not inherited by children and
 // not raising SIGPIPE (F_SETNOSIGPIPE). Errors are Errno values.
 func Pipe() (r, w FD, err error) { return darwin.Pipe() }

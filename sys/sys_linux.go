@@ -335,6 +335,10 @@ func Dup(fd FD) (FD, error) { return linux.Dup(fd) }
 // so before Accept, Read or Write is called on them.
 func SetNonblock(fd FD, on bool) error { return linux.SetNonblock(fd, on) }
 
+// Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
+// fcntl(2).
+func Nonblocking(fd FD) (bool, error) { return linux.Nonblocking(fd) }
+
 // Pipe makes a pipe, see pipe2(2): both ends nonblocking and not inherited by
 // children.
 func Pipe() (r, w FD, err error) { return linux.Pipe() }

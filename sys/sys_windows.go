@@ -305,6 +305,10 @@ func Dup(fd FD) (FD, error) { return windows.Dup(fd) }
 // has no way to ask for the mode.
 func SetNonblock(fd FD, on bool) error { return windows.SetNonblock(fd, on) }
 
+// Nonblocking is for Unix: Windows cannot tell. It answers
+// errors.ErrUnsupported.
+func Nonblocking(fd FD) (bool, error) { return windows.Nonblocking(fd) }
+
 // Pipe is for Unix: Windows pipes are no sockets and have no readiness. It
 // answers errors.ErrUnsupported.
 func Pipe() (r, w FD, err error) { return windows.Pipe() }

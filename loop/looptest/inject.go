@@ -20,9 +20,22 @@ const momentsMax = 100_000
 // virtual and jumps; an option for another clock is not possible.
 func CancelEverywhere(tb testing.TB, main func(*loop.Task) error, opts ...loop.Option) (moments int) {
 	tb.Helper()
-	for moment := 1; moment <= momentsMax; moment++ {
-		clock := &injector{Clock: NewAutojumpClock(), moment: moment}
-		Run(tb, func(t *loop.Task) error {
+	return Config{}.CancelEverywhere(tb, main, opts...)
+}
+
+// CancelEverywhere is the function CancelEverywhere with the configuration c.
+func (c Config) CancelEverywhere(
+	tb testing.TB, main func(*loop.Task) error, opts ...loop.Option,
+) (moments int) {
+	tb.Helper()
+	defer func() {
+		if tb.Failed() {
+			tb.Logf("the cancellation at moment %d does harm", moments)
+		}
+	}()
+	for moments = 1; moments <= momentsMax; moments++ {
+		clock := &injector{Clock: NewAutojumpClock(), moment: moments}
+		c.Run(tb, func(t *loop.Task) error {
 			return loop.Scoped(t, func(s *loop.Scope) error {
 				clock.scope = s
 				defer func() { clock.scope = nil }()
@@ -31,9 +44,9 @@ func CancelEverywhere(tb testing.TB, main func(*loop.Task) error, opts ...loop.O
 		}, append(opts, loop.WithClock(clock))...)
 		switch {
 		case tb.Failed():
-			tb.Fatalf("the cancellation at moment %d does harm", moment)
+			tb.FailNow()
 		case !clock.done:
-			return moment - 1
+			return moments - 1
 		}
 	}
 	tb.Fatalf("there are more than %d moments", momentsMax)

@@ -22,6 +22,8 @@ func (r *recorder) Skipped() bool             { return false }
 func (r *recorder) Cleanup(fn func())         { r.cleanups = append(r.cleanups, fn) }
 func (r *recorder) Logf(f string, a ...any)   { r.messages = append(r.messages, fmt.Sprintf(f, a...)) }
 func (r *recorder) Errorf(f string, a ...any) { r.failed = true; r.Logf(f, a...) }
+func (r *recorder) Error(a ...any)            { r.Errorf("%s", fmt.Sprint(a...)) }
+func (r *recorder) Fatal(a ...any)            { r.Fatalf("%s", fmt.Sprint(a...)) }
 func (r *recorder) FailNow()                  { r.failed = true; runtime.Goexit() }
 func (r *recorder) Fatalf(f string, a ...any) { r.Errorf(f, a...); r.FailNow() }
 func (r *recorder) text() string              { return strings.Join(r.messages, "\n") }

@@ -17,7 +17,7 @@ type Memory struct {
 	closed  bool
 }
 
-var _ Stream = (*Memory)(nil)
+var _ VectoredSender = (*Memory)(nil)
 
 // NewMemory makes two ends of a stream, with room for capacity bytes in each
 // direction, or DefaultCapacity if that is not positive.
@@ -29,15 +29,26 @@ func NewMemory(capacity int) (a, b *Memory) {
 	return &Memory{in: one, out: two}, &Memory{in: two, out: one}
 }
 
-// channel is one direction.
+// NewLockstep makes two ends of a stream that holds nothing: SendAll returns
+// when the peer has taken everything. It is for tests: code that works on it
+// does not rely on buffers anywhere.
+func NewLockstep() (a, b *Memory) {
+	one, two := &channel{}, &channel{}
+	return &Memory{in: one, out: two}, &Memory{in: two, out: one}
+}
+
+// channel is one direction. Without capacity it holds what a sender offers,
+// which is still the sender's.
 type channel struct {
 	data      []byte
 	capacity  int
+	moved     uint64          // bytes that were received
 	receivers loop.ParkingLot // at most one
 	senders   loop.ParkingLot // at most one
 	receiving bool
 	sending   bool
 	ended     bool // nothing more will be sent
+	aborted   bool // and what was sent is lost
 	deaf      bool // nobody will receive any more
 }
 
@@ -60,17 +71,35 @@ func (m *Memory) Receive(t *loop.Task, b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if m.closed {
+	switch {
+	case m.closed:
 		return 0, fmt.Errorf("receiving: %w", loop.ErrClosed)
+	case c.aborted:
+		return 0, fmt.Errorf("receiving, when the other end has been aborted: %w", loop.ErrBroken)
 	}
+	return c.take(b), loop.ShieldedCheckpoint(t)
+}
+
+// take moves bytes into b. The sender hears of it once it can go on.
+func (c *channel) take(b []byte) int {
 	n := copy(b, c.data)
-	c.data = append(c.data[:0], c.data[n:]...)
+	c.moved += uint64(n)
+	if c.capacity == 0 {
+		c.data = c.data[n:]
+	} else {
+		c.data = append(c.data[:0], c.data[n:]...)
+	}
 	c.senders.UnparkOne()
-	return n, loop.ShieldedCheckpoint(t)
+	return n
 }
 
 // SendAll sends as a Stream does, and is a checkpoint.
 func (m *Memory) SendAll(t *loop.Task, b []byte) error {
+	return m.SendAllVectored(t, [][]byte{b})
+}
+
+// SendAllVectored sends as a VectoredSender does, and is a checkpoint.
+func (m *Memory) SendAllVectored(t *loop.Task, buffers [][]byte) error {
 	c := m.out
 	if c.sending {
 		return fmt.Errorf("sending: %w", loop.ErrBusy)
@@ -83,14 +112,30 @@ func (m *Memory) SendAll(t *loop.Task, b []byte) error {
 	}
 	c.sending = true
 	defer func() { c.sending = false }()
-	for sent := 0; sent < len(b); {
+	total := 0
+	for _, b := range buffers {
+		sent, err := m.send(t, b)
+		total += sent
+		if err != nil {
+			return Partial(total, err)
+		}
+	}
+	return loop.ShieldedCheckpoint(t)
+}
+
+func (m *Memory) send(t *loop.Task, b []byte) (sent int, err error) {
+	c := m.out
+	if c.capacity == 0 {
+		return m.offer(t, b)
+	}
+	for sent < len(b) {
 		if err := m.mayNotSend(); err != nil {
-			return Partial(sent, err)
+			return sent, err
 		}
 		n := min(len(b)-sent, c.capacity-len(c.data))
 		if n == 0 {
 			if err := c.senders.Park(t, "memory stream to send"); err != nil {
-				return Partial(sent, err)
+				return sent, err
 			}
 			continue
 		}
@@ -98,7 +143,23 @@ func (m *Memory) SendAll(t *loop.Task, b []byte) error {
 		sent += n
 		c.receivers.UnparkOne()
 	}
-	return loop.ShieldedCheckpoint(t)
+	return sent, nil
+}
+
+// offer shows b to the receiver until it has been taken. What has not been
+// taken when it is broken off was not sent.
+func (m *Memory) offer(t *loop.Task, b []byte) (sent int, err error) {
+	c := m.out
+	c.data = b
+	c.receivers.UnparkOne()
+	for len(c.data) > 0 && err == nil {
+		if err = m.mayNotSend(); err == nil {
+			err = c.senders.Park(t, "the receiver to take everything")
+		}
+	}
+	sent = len(b) - len(c.data)
+	c.data = nil
+	return sent, err
 }
 
 func (m *Memory) mayNotSend() error {
@@ -140,10 +201,44 @@ func (m *Memory) Close() error {
 	}
 	m.closed = true
 	m.out.end()
-	m.in.deaf, m.in.data = true, nil
+	m.in.deaf = true
+	if m.in.capacity > 0 {
+		m.in.data = nil
+	}
 	m.in.receivers.UnparkOne()
 	m.in.senders.UnparkOne()
 	return nil
+}
+
+// Abort closes this end as a reset closes a TCP connection: what was sent and
+// not received is lost, and the peer gets ErrBroken. It is idempotent and
+// never suspends.
+func (m *Memory) Abort() error {
+	if m.closed {
+		return nil
+	}
+	m.out.aborted = true
+	if m.out.capacity > 0 {
+		m.out.data = nil
+	}
+	return m.Close()
+}
+
+// MemoryStatistics describes one end of a memory stream.
+type MemoryStatistics struct {
+	Received uint64 // bytes
+	Waiting  int    // bytes that could be received now
+	Sent     uint64 // bytes that the peer has received
+	Unread   int    // bytes that the peer has not received
+	Closed   bool   // on this side
+}
+
+// Statistics returns the present numbers.
+func (m *Memory) Statistics() MemoryStatistics {
+	return MemoryStatistics{
+		Received: m.in.moved, Waiting: len(m.in.data),
+		Sent: m.out.moved, Unread: len(m.out.data), Closed: m.closed,
+	}
 }
 
 // String says what it is.

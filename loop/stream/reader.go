@@ -10,8 +10,8 @@ import (
 )
 
 // ErrTooLong says that what was looked for does not fit into the buffer of a
-// Reader. Nothing was taken.
-var ErrTooLong = errors.New("stream: longer than the buffer")
+// Reader, or is longer than was allowed. Nothing was taken.
+var ErrTooLong = errors.New("stream: longer than the buffer, or than allowed")
 
 // ReceiveExactly fills b, waiting as often as it has to, and returns how many
 // bytes that took: fewer than len(b) only with an error. At the end of the
@@ -94,16 +94,55 @@ func (r *Reader) Until(t *loop.Task, delim byte) ([]byte, error) {
 	})
 }
 
+// UntilSequence takes everything up to and including delim, which must not be
+// empty: a blank line, "\r\n\r\n", say. It fails as Until does, and is a
+// checkpoint.
+func (r *Reader) UntilSequence(t *loop.Task, delim []byte) ([]byte, error) {
+	if len(delim) == 0 {
+		return nil, fmt.Errorf("%w: looking for an empty sequence", loop.ErrMisuse)
+	}
+	searched := 0
+	return r.take(t, func(have []byte) int {
+		if i := bytes.Index(have[searched:], delim); i >= 0 {
+			return searched + i + len(delim)
+		}
+		searched = max(0, len(have)-len(delim)+1) // it may have begun
+		return 0
+	})
+}
+
 // Line takes a line and returns it without its end, which is LF or CR LF. It
 // fails as Until does, and is a checkpoint.
-func (r *Reader) Line(t *loop.Task) ([]byte, error) {
-	line, err := r.Until(t, '\n')
+func (r *Reader) Line(t *loop.Task) ([]byte, error) { return r.LineWithin(t, len(r.buf)) }
+
+// LineWithin is Line for lines of at most limit bytes, which is not negative,
+// without their end. A longer one is ErrTooLong as soon as that is certain,
+// even if the buffer has room for more. It is a checkpoint.
+func (r *Reader) LineWithin(t *loop.Task, limit int) ([]byte, error) {
+	if limit < 0 {
+		return nil, fmt.Errorf("%w: a line of %d bytes", loop.ErrMisuse, limit)
+	}
+	searched := 0
+	line, err := r.take(t, func(have []byte) int {
+		i := bytes.IndexByte(have[searched:], '\n')
+		searched += max(i, 0)
+		switch {
+		case i >= 0 && len(withoutEnd(have[:searched])) <= limit:
+			return searched + 1
+		case i >= 0 || len(withoutEnd(have)) > limit:
+			return never
+		}
+		searched = len(have)
+		return 0
+	})
 	if err != nil {
 		return nil, err
 	}
-	line = line[:len(line)-1]
-	return bytes.TrimSuffix(line, []byte{'\r'}), nil
+	return withoutEnd(line[:len(line)-1]), nil
 }
+
+// withoutEnd drops the CR that belongs to the end of a line.
+func withoutEnd(line []byte) []byte { return bytes.TrimSuffix(line, []byte{'\r'}) }
 
 // Next takes exactly n bytes, which is not negative. The slice is valid until
 // the next call. It fails as Until does, and is a checkpoint.
@@ -124,15 +163,31 @@ func (r *Reader) Next(t *loop.Task, n int) ([]byte, error) {
 	})
 }
 
-// take receives until enough says how many bytes of the buffer to take.
+// Peek returns the next n bytes, which is not negative, and takes nothing. The
+// slice is valid until the next call. It fails as Until does, and is a
+// checkpoint.
+func (r *Reader) Peek(t *loop.Task, n int) ([]byte, error) {
+	b, err := r.Next(t, n)
+	r.r -= len(b)
+	return b, err
+}
+
+// never is the answer of a function that take asks: no further byte helps.
+const never = -1
+
+// take receives until enough says how many bytes of the buffer to take, which
+// is not 0, or that it is too long.
 func (r *Reader) take(t *loop.Task, enough func(have []byte) int) ([]byte, error) {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return nil, err
 	}
 	for {
-		if n := enough(r.Buffered()); n > 0 {
+		switch n := enough(r.Buffered()); {
+		case n > 0:
 			r.r += n
 			return r.buf[r.r-n : r.r : r.r], loop.ShieldedCheckpoint(t)
+		case n == never:
+			return nil, ErrTooLong
 		}
 		if err := r.more(t); err != nil {
 			return nil, err

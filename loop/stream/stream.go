@@ -40,6 +40,62 @@ type Sender interface {
 	SendAll(t *loop.Task, b []byte) error
 }
 
+// A ReceiveCloser is a stream that only receives: the reading end of a pipe.
+type ReceiveCloser interface {
+	Receiver
+	// Close is that of a Stream.
+	Close() error
+}
+
+// A SendCloser is a stream that only sends: the writing end of a pipe. Its
+// Close is how the peer comes to the end.
+type SendCloser interface {
+	Sender
+	// Close is that of a Stream.
+	Close() error
+}
+
+// A VectoredSender can send several buffers at once.
+type VectoredSender interface {
+	Sender
+
+	// SendAllVectored sends all buffers, one after the other, as SendAll would
+	// send them joined, with as few system calls as possible. The buffers are
+	// the caller's again when it returns, and are as they were. It is a
+	// checkpoint.
+	SendAllVectored(t *loop.Task, buffers [][]byte) error
+}
+
+// SendAllVectored sends all buffers, one after the other: at once if to is a
+// VectoredSender, as sockets are, else by one SendAll each, and then others
+// that send meanwhile get between them instead of ErrBusy. The number of bytes
+// in a *SendError counts all buffers. It is a checkpoint.
+func SendAllVectored(t *loop.Task, to Sender, buffers [][]byte) error {
+	if v, ok := to.(VectoredSender); ok {
+		return v.SendAllVectored(t, buffers)
+	}
+	if len(buffers) == 0 {
+		return to.SendAll(t, nil)
+	}
+	total := 0
+	for _, b := range buffers {
+		if err := to.SendAll(t, b); err != nil {
+			return partialOf(total, err)
+		}
+		total += len(b)
+	}
+	return nil
+}
+
+// partialOf adds to the error of a SendAll the bytes that had gone before it.
+func partialOf(sent int, err error) error {
+	var e *SendError
+	if errors.As(err, &e) {
+		sent, err = sent+e.Sent, e.Err
+	}
+	return Partial(sent, err)
+}
+
 // SendError is the error of a SendAll that was cancelled, or failed, after
 // some bytes had gone. After a cancellation the stream can be used, but what
 // is sent next follows those bytes.

@@ -52,6 +52,13 @@ func SetNonblock(fd FD, on bool) error {
 	return unix.SetNonblock(int(fd), on)
 }
 
+// Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
+// fcntl(2). Errors are Errno values.
+func Nonblocking(fd FD) (bool, error) {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return flags&unix.O_NONBLOCK != 0, err
+}
+
 // Pipe makes a pipe(2), both ends nonblocking, not inherited by children and
 // not raising SIGPIPE (F_SETNOSIGPIPE). Errors are Errno values.
 func Pipe() (r, w FD, err error) {

@@ -76,6 +76,13 @@ func SetNonblock(fd FD, on bool) error {
 	return unix.SetNonblock(int(fd), on)
 }
 
+// Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
+// fcntl(2).
+func Nonblocking(fd FD) (bool, error) {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return flags&unix.O_NONBLOCK != 0, err
+}
+
 // Pipe makes a pipe, see pipe2(2): both ends nonblocking and not inherited by
 // children.
 func Pipe() (r, w FD, err error) {

@@ -61,6 +61,12 @@ func SetNonblock(fd FD, on bool) error {
 	return ioctlBool(fd, fionbio, on)
 }
 
+// Nonblocking is for Unix: Windows cannot tell. It answers
+// errors.ErrUnsupported.
+func Nonblocking(fd FD) (bool, error) {
+	return false, errors.ErrUnsupported
+}
+
 // Pipe is for Unix: Windows pipes are no sockets and have no readiness. It
 // answers errors.ErrUnsupported.
 func Pipe() (r, w FD, err error) {
