@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -82,6 +83,7 @@ type Loop struct {
 	interrupted  bool
 	handlers     []*interruptHandler
 	catchSignals bool
+	firstSignal  *os.Signal // where Main wants to have it
 
 	// Buffers.
 	buffers    []*[]byte

@@ -26,7 +26,8 @@ type catcher struct {
 	quit    chan struct{}
 	ended   chan struct{}
 	exit    func(code int)
-	late    bool // the last signal found no loop
+	late    bool      // the last signal found no loop
+	first   os.Signal // what asked for the end
 }
 
 // signalBacklog holds the three signals that matter.
@@ -60,6 +61,7 @@ func (c *catcher) serve() {
 func (c *catcher) receive(s os.Signal, count int) {
 	switch count {
 	case 1:
+		c.first = s
 	case 2:
 		fmt.Fprintf(os.Stderr, "lion: second %v; the next one ends the process\n\n%s\n", s, stacks())
 	default:
@@ -79,6 +81,13 @@ func (c *catcher) stop() (late bool) {
 	signal.Stop(c.signals)
 	close(c.quit)
 	<-c.ended
+	if c.first == nil && len(c.signals) > 0 {
+		c.first = <-c.signals
+		c.late = true
+	}
+	if p := c.loops[0].firstSignal; p != nil {
+		*p = c.first
+	}
 	return c.late || len(c.signals) > 0
 }
 
@@ -111,25 +120,37 @@ func exitStatus(s os.Signal) int {
 
 // Main runs a program: Run with CatchInterrupt, a report of the error on
 // standard error, and the exit of the process. The status is 0 if main
-// returned nil, 1 if it failed, and 130 (128 + SIGINT) if it was interrupted,
-// or asked to terminate, and nothing else went wrong. A server for which that
-// is an orderly end returns nil where its error == ErrInterrupt. Main does not
-// return.
+// returned nil, 1 if it failed, and if it was interrupted and nothing else went
+// wrong what a shell reports for the first signal: 130 (128 + SIGINT) for an
+// interrupt from the keyboard or by Loop.Interrupt, 143 (128 + SIGTERM) for a
+// request to terminate. A server for which that is an orderly end returns nil
+// where its error == ErrInterrupt. Main does not return.
 func Main(main func(*Task) error, opts ...Option) {
-	os.Exit(report(Run(main, append(opts, CatchInterrupt())...)))
+	var first os.Signal
+	err := Run(main, append(opts, CatchInterrupt(), noteSignal(&first))...)
+	os.Exit(report(err, first))
 }
 
 // MainEach is Main for RunEach.
 func MainEach(n int, main func(*Task, int) error, opts ...Option) {
-	os.Exit(report(RunEach(n, main, append(opts, CatchInterrupt())...)))
+	var first os.Signal
+	err := RunEach(n, main, append(opts, CatchInterrupt(), noteSignal(&first))...)
+	os.Exit(report(err, first))
 }
 
-func report(err error) int {
+// noteSignal has the first signal stored when the run has ended.
+func noteSignal(first *os.Signal) Option {
+	return func(l *Loop) error { l.firstSignal = first; return nil }
+}
+
+// report prints what went wrong and returns the exit status. first is the
+// signal that asked for the end, if one did.
+func report(err error, first os.Signal) int {
 	switch {
 	case err == nil:
 		return 0
 	case err == ErrInterrupt:
-		return exitStatus(sys.Interrupt)
+		return exitStatus(first)
 	}
 	var p *PanicError
 	if errors.As(err, &p) {
