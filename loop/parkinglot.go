@@ -40,6 +40,9 @@ func (p *ParkingLot) ParkWith(t *Task, label string, a Aborter) error {
 	if err := p.brokenError(); err != nil {
 		return err
 	}
+	if p.head != nil && p.head.loop != t.loop {
+		return fmt.Errorf("parking among tasks of another loop: %w", ErrWrongTask)
+	}
 	t.loop.cancelPoints++
 	p.append(t)
 	return t.park(label, a)
