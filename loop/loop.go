@@ -47,7 +47,7 @@ type Loop struct {
 	expiring  bool
 
 	// The kernel.
-	poller    *sys.Poller
+	poller    poller
 	events    []sys.Event
 	slots     []slot
 	freeSlots []uint32
@@ -244,11 +244,14 @@ func (l *Loop) start() error {
 		}
 		l.base = l.clock.Now()
 	}
-	poller, err := sys.NewPoller()
-	if err != nil {
-		return internal("making the poller", err)
+	if l.poller == nil {
+		poller, err := sys.NewPoller()
+		if err != nil {
+			return internal("making the poller", err)
+		}
+		l.poller = poller
 	}
-	l.poller, l.events = poller, make([]sys.Event, eventBatch)
+	l.events = make([]sys.Event, eventBatch)
 	return nil
 }
 

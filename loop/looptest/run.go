@@ -28,6 +28,8 @@ type Config struct {
 	// Budgeted lets tasks go on within their checkpoint budget, as outside
 	// of tests. Without it every checkpoint ends a turn.
 	Budgeted bool
+
+	bubble bool // in a bubble of synctest, which must not outlive its loops
 }
 
 // Run runs main as the main task of a loop and fails the test if main fails.
@@ -128,8 +130,26 @@ func (c Config) guard(
 		endWith(tb, err)
 		return err
 	case <-watchdog.C:
-		tb.Fatalf("the run takes longer than %v\n\n%s\n%s", limit, dump(loops.all()), stacks())
+		tb.Errorf("the run takes longer than %v\n\n%s\n%s", limit, dump(loops.all()), stacks())
+		if c.bubble {
+			c.burst(loops.all(), ended)
+		}
+		tb.FailNow()
 		return nil
+	}
+}
+
+// burst ends the loops of a bubble, whose test could not end before them.
+func (c Config) burst(loops []*loop.Loop, ended <-chan error) {
+	for _, l := range loops {
+		_ = l.Interrupt() // it may have ended just now
+	}
+	watchdog := time.NewTimer(c.Limit)
+	defer watchdog.Stop()
+	select {
+	case <-ended:
+	case <-watchdog.C:
+		panic("looptest: a run in a bubble hangs, and ignores an interrupt")
 	}
 }
 
