@@ -27,8 +27,11 @@
 // when descriptors run out. Serve runs a handler for each connection, holds
 // neither a task nor a buffer for those that are idle, and ends with grace.
 //
-// Addresses are literal: names have to be resolved first, for which lion has no
-// package yet.
+// TLS is crypto/tls over any stream: TLSClient, TLSServer, and the option WithTLS
+// of a server.
+//
+// Addresses are literal: names are resolved by package resolver, and dialed by
+// package eyeballs; Resolve is the seam between them.
 //
 // # Conventions
 //

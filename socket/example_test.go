@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"crypto/tls"
 	"fmt"
 
 	"github.com/lion-go/lion/loop"
@@ -87,4 +88,26 @@ func ExampleSocket_RecvFrom() {
 	// Output:
 	// to myself, from myself: true
 	// <nil>
+}
+
+// A server that speaks TLS differs by one option. Its handlers may go idle as
+// without it.
+func ExampleWithTLS() {
+	config := &tls.Config{} // Certificates, as crypto/tls has them
+	err := loop.Run(func(t *loop.Task) error {
+		ln, err := socket.ListenTCP(t.Loop(), "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		return socket.Serve(t, ln, func(t *loop.Task, c stream.Stream) error {
+			state, err := c.(*socket.TLSConn).ConnectionState()
+			if err != nil {
+				return err
+			}
+			return c.SendAll(t, []byte("you speak "+tls.VersionName(state.Version)))
+		}, socket.WithTLS(config))
+	})
+	fmt.Println(err)
+	// Output: loop: misuse: a TLS server without a certificate
 }

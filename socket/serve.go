@@ -256,6 +256,9 @@ type ServerStatistics struct {
 	TimedOut uint64 // idle connections closed because of their age
 	Stopping bool   // it was told to stop
 
+	Handshakes  uint64 // of TLS, made so far
+	Handshaking int    // under way
+
 	// Errors counts what handlers returned, by kind.
 	Errors [errorKinds]uint64
 
@@ -267,6 +270,7 @@ func (s *Server) Statistics() ServerStatistics {
 	return ServerStatistics{
 		Accepted: s.accepted, Active: s.active, Idle: s.idle.length,
 		Runs: s.runs, TimedOut: s.timedOut, Stopping: s.stopping,
+		Handshakes: s.handshakes, Handshaking: s.handshaking,
 		Errors: s.errors, Listener: s.ln.Statistics(),
 	}
 }

@@ -16,6 +16,7 @@ const readable = sys.Readable
 // that is all there is while it is idle.
 type served struct {
 	conn   Conn
+	tls    *TLSConn // over conn, if the server speaks TLS and something has come
 	server *Server
 	run    func(*loop.Task) error // serve as a value, made once
 	next   *served                // the idle list, oldest first
@@ -82,11 +83,9 @@ func (c *served) serve(t *loop.Task) (err error) {
 }
 
 func (c *served) handle(t *loop.Task) error {
-	s := c.server
 	for {
-		before := c.conn.s.received
-		s.runs++
-		err := s.handler(t, &c.conn)
+		before := c.progress()
+		err := c.visit(t)
 		if err != GoIdle && !errors.Is(err, GoIdle) {
 			return c.ended(err)
 		}
@@ -97,7 +96,7 @@ func (c *served) handle(t *loop.Task) error {
 		if !again {
 			return nil
 		}
-		if c.conn.s.received == before {
+		if c.progress() == before {
 			return c.ended(misuse("the handler went idle and left what there was to receive"))
 		}
 		if err := loop.Checkpoint(t); err != nil {
@@ -106,12 +105,69 @@ func (c *served) handle(t *loop.Task) error {
 	}
 }
 
+// visit runs the handler once. A connection whose TLS handshake was all there
+// was to do goes idle without it.
+func (c *served) visit(t *loop.Task) error {
+	s := c.server
+	if s.tls == nil {
+		s.runs++
+		return s.handler(t, &c.conn)
+	}
+	if c.tls == nil {
+		var err error
+		if c.tls, err = TLSServer(&c.conn, s.tls, s.tlsOptions...); err != nil {
+			return err
+		}
+		if err := s.handshake(t, c.tls); err != nil {
+			return err
+		}
+		if !s.startAtAccept && !c.tls.pending() {
+			return GoIdle
+		}
+	}
+	s.runs++
+	return s.handler(t, c.tls)
+}
+
+// progress grows when the handler receives something.
+func (c *served) progress() uint64 {
+	if c.tls != nil {
+		return c.conn.s.received + c.tls.received
+	}
+	return c.conn.s.received
+}
+
+// settle sends what TLS has left to be sent, and reports whether it has
+// something for the handler.
+func (c *served) settle(t *loop.Task) (again bool, err error) {
+	if c.tls == nil {
+		return false, nil
+	}
+	if len(c.tls.wire.out) > 0 {
+		if err := c.tls.flush(t); err != nil {
+			return false, err
+		}
+	}
+	return c.tls.pending(), nil
+}
+
+// close closes the connection, in good order if nothing is wrong with it.
+func (c *served) close(orderly bool) {
+	if orderly && c.tls != nil {
+		_ = c.tls.Close() // whatever it says, the connection is closed
+	}
+	_ = c.conn.Close() // likewise
+}
+
 // goIdle gives the connection back to the loop. It says again if there is
 // something for the handler already.
 func (c *served) goIdle(t *loop.Task) (again bool, err error) {
 	s := c.server
 	if c.conn.s.closed {
 		return false, c.ended(nil)
+	}
+	if again, err = c.settle(t); again || err != nil {
+		return again, err
 	}
 	if s.stopping {
 		if again, err = c.pending(); again || err != nil {
@@ -158,6 +214,7 @@ func (c *served) pending() (bool, error) {
 func (c *served) ended(err error) error {
 	s := c.server
 	peer := c.conn.RemoteAddr()
+	c.close(err == nil)
 	s.finished(c)
 	if err == nil {
 		return nil

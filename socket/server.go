@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -20,6 +21,14 @@ type Server struct {
 	maxConnections int
 	batch          int
 	startAtAccept  bool
+
+	tls              *tls.Config
+	tlsOptions       []TLSOption
+	handshakeTimeout time.Duration
+	maxHandshakes    int
+	handshakeRoom    loop.ParkingLot
+	handshaking      int
+	handshakes       uint64
 
 	nursery   *loop.Nursery
 	spawning  []loop.SpawnOption
@@ -51,6 +60,7 @@ func NewServer(ln *Listener, handler Handler, opts ...ServeOption) (*Server, err
 	s := &Server{
 		ln: ln, handler: handler,
 		grace: DefaultGrace, batch: DefaultAcceptBatch, maxConnections: DefaultMaxConnections,
+		handshakeTimeout: DefaultHandshakeTimeout, maxHandshakes: DefaultMaxHandshakes,
 	}
 	for _, opt := range opts {
 		if err := opt(s); err != nil {
@@ -202,7 +212,7 @@ func (s *Server) start(c *served) {
 
 // finished closes a connection whose handler has ended.
 func (s *Server) finished(c *served) {
-	_ = c.conn.Close() // whatever it says, the connection is closed
+	c.close(false)
 	s.active--
 	s.left()
 }

@@ -99,7 +99,7 @@ func (s *Server) wake(c *served) (dropped bool, err error) {
 // drop closes a connection that has no task and is not in the idle list.
 func (s *Server) drop(c *served) {
 	c.conn.s.d.CancelNotify()
-	_ = c.conn.Close() // whatever it says, the connection is closed
+	c.close(true)
 	s.left()
 }
 
