@@ -361,11 +361,24 @@ func checkBounded(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.R
 	if sent > boundedMost {
 		t.Errorf("%d bytes went to a peer that never reads", sent)
 	}
-	must(t, s.Close())
-	all, err := receiveAll(task, r, 1<<16)
+	all, err := receiveRest(task, s, r)
 	if err != nil || len(all) != sent {
 		t.Errorf("%d bytes arrived of %d: %v", len(all), sent, err)
 	}
+}
+
+// receiveRest ends the stream, and receives until the end. What counts as sent
+// may still wait in the stream for the next send, or for this end.
+func receiveRest(
+	task *loop.Task, s stream.SendCloser, r stream.ReceiveCloser,
+) (rest []byte, err error) {
+	err = together(task, func(task *loop.Task) error {
+		return errors.Join(sendEnd(task, s), s.Close())
+	}, func(task *loop.Task) (err error) {
+		rest, err = receiveAll(task, r, 1000)
+		return err
+	})
+	return rest, err
 }
 
 // cancelStream cancels a transfer at every moment. Then what the sender says
@@ -401,8 +414,7 @@ func (c Config) cancelStream(t testing.TB, make OneWayMaker) {
 				return nil
 			})
 		must(t, loop.Shield(task, func(*loop.Scope) error {
-			must(t, s.Close())
-			rest, err := receiveAll(task, r, 1000)
+			rest, err := receiveRest(task, s, r)
 			must(t, err)
 			return same(append(got, rest...), data[:sent])
 		}))
