@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -107,6 +108,9 @@ func (t *Task) deliver() error {
 	}
 	if err == ErrInterrupt {
 		t.loop.interrupted, t.alert = false, t.lost() != nil
+	}
+	if t.refusals < math.MaxUint16 {
+		t.refusals++
 	}
 	t.loop.schedulePoints++
 	t.yield()

@@ -31,6 +31,11 @@ type coroutine struct {
 	stop     func()
 	yield    func(struct{}) bool
 	poisoned bool // a Goexit is in progress: never reuse it
+
+	// When the task had its first turn, and when its last wait began, as of
+	// the loop's last look at the clock. Here, as tasks would outgrow a size
+	// of the allocator.
+	began, since int64
 }
 
 func newCoroutine() *coroutine {
@@ -70,6 +75,9 @@ func (c *coroutine) execute() {
 			c.yield(struct{}{})
 		}
 	}()
+	if t.loop.hooks != nil {
+		t.loop.tellTask(t, hookStarted)
+	}
 	err := t.fn(t)
 	returned = true
 	t.finish(err)
@@ -120,7 +128,7 @@ func (l *Loop) takeCoroutine(t *Task) *coroutine {
 	} else {
 		c = newCoroutine()
 	}
-	c.task, t.co = t, c
+	c.task, t.co, c.began = t, c, l.cachedNow
 	return c
 }
 

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type Loop struct {
 	ready   []*Task // runnable in the next pass
 	batch   []*Task // the pass under way
 	next    int     // the first in it that has not had its turn
+	hooks   *hooks  // instruments; nil: none
 	main    *Task
 	root    *Task // the top of the tree; it runs no code
 	idle    []*coroutine
@@ -78,6 +80,13 @@ type Loop struct {
 
 	// Idleness.
 	idlers []*idler
+
+	// Seeing inside.
+	number    uint64
+	goroutine atomic.Uint64 // the number of the goroutine that runs the loop
+	asked     snapshotRequests
+	dumpTo    io.Writer
+	dumpOn    []os.Signal
 
 	// Interrupts.
 	interrupted  bool
@@ -164,6 +173,7 @@ func newLoop(opts []Option) (*Loop, error) {
 		bufferSize: DefaultBufferSize,
 		entry:      entryQueue{limit: DefaultEntryQueueSize},
 		foreign:    map[sys.FD]*Descriptor{},
+		number:     loopNumbers.Add(1),
 	}
 	for _, opt := range opts {
 		if err := opt(l); err != nil {
@@ -217,6 +227,7 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 			}
 		}()
 	}
+	defer dumpOnSignals(l)()
 	if err := l.start(); err != nil {
 		l.broken = err
 		l.entry.close()
@@ -230,7 +241,13 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 			l.shutDown()
 		}
 	}()
+	if l.hooks != nil {
+		l.tell(hookBeforeRun, happening{})
+	}
 	l.main = l.mainNursery.spawn(main, codePointer(main))
+	if l.hooks != nil {
+		l.tellSpawned(l.main)
+	}
 	l.turns()
 	l.shutDown()
 	returned = true
@@ -252,6 +269,7 @@ func (l *Loop) start() error {
 		l.poller = poller
 	}
 	l.events = make([]sys.Event, eventBatch)
+	l.goroutine.Store(ownGoroutine())
 	return nil
 }
 
@@ -327,4 +345,7 @@ func (l *Loop) shutDown() {
 	l.idle = nil
 	l.poller.Close()
 	l.publish()
+	if l.hooks != nil {
+		l.tell(hookAfterRun, happening{})
+	}
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 
 	"github.com/lion-go/lion/sys"
 )
 
 // CatchInterrupt makes the signals that ask a program to stop, SIGINT and
 // SIGTERM, interrupt the loop: the first is delivered as Loop.Interrupt says,
-// the second prints the stacks of everything to standard error and interrupts
+// the second writes a dump (DumpAll) to standard error and interrupts
 // again, the third ends the process at once, with the status 128 + the number
 // of the signal. The signals get their former meaning back when Run returns.
 func CatchInterrupt() Option {
@@ -63,7 +62,8 @@ func (c *catcher) receive(s os.Signal, count int) {
 	case 1:
 		c.first = s
 	case 2:
-		fmt.Fprintf(os.Stderr, "lion: second %v; the next one ends the process\n\n%s\n", s, stacks())
+		fmt.Fprintf(os.Stderr, "lion: second %v; the next one ends the process\n\n", s)
+		DumpAll(os.Stderr, c.loops...)
 	default:
 		c.exit(exitStatus(s))
 	}
@@ -100,14 +100,6 @@ func withInterrupt(err error) error {
 		return err
 	}
 	return errors.Join(ErrInterrupt, err)
-}
-
-// stacks returns the stacks of all goroutines; suspended tasks are among
-// them.
-func stacks() []byte {
-	const stacksMax = 8 << 20
-	buf := make([]byte, stacksMax)
-	return buf[:runtime.Stack(buf, true)]
 }
 
 // exitStatus is what a shell reports for a process that died of s.

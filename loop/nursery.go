@@ -122,7 +122,7 @@ func (n *Nursery) leave(t *Task, err error) error {
 	}
 	n.waiting = true
 	for n.count > 0 {
-		if err := t.park("nursery", (*nurseryWait)(n)); err != nil {
+		if err := t.park(nurseryLabel, (*nurseryWait)(n)); err != nil {
 			n.noteWoken(err)
 		}
 		if t.loop.broken != nil {
@@ -137,6 +137,9 @@ func (n *Nursery) leave(t *Task, err error) error {
 	n.scope.exit()
 	return err
 }
+
+// nurseryLabel says that an owner waits for its children.
+const nurseryLabel = "nursery"
 
 // nurseryWait is how an owner waits for its children.
 type nurseryWait Nursery
@@ -272,6 +275,9 @@ func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*
 	t := n.spawn(fn, pc)
 	for _, opt := range opts {
 		opt(t)
+	}
+	if l := t.loop; l.hooks != nil {
+		l.tellSpawned(t)
 	}
 	return t, nil
 }

@@ -60,6 +60,7 @@ func Park(t *Task, label string, a Aborter) error {
 
 func (t *Task) park(label string, a Aborter) error {
 	t.label, t.aborter, t.parked, t.refused = label, a, true, false
+	t.co.since = t.loop.cachedNow
 	t.loop.parkedTasks++
 	t.loop.schedulePoints++
 	if cause := t.pending(); cause != nil {
@@ -98,6 +99,9 @@ func (l *Loop) wake(t *Task, err error) {
 	t.timer.stop(l)
 	l.parkedTasks--
 	l.ready = append(l.ready, t)
+	if l.hooks != nil {
+		l.tellTask(t, hookScheduled)
+	}
 }
 
 // abort offers a cause to a task that may be parked.

@@ -31,6 +31,9 @@ func (l *Loop) SpawnSystem(fn func(*Task) error, opts ...SpawnOption) error {
 	for _, opt := range opts {
 		opt(t)
 	}
+	if l.hooks != nil {
+		l.tellSpawned(t)
+	}
 	return nil
 }
 

@@ -35,6 +35,7 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 			}
 		}()
 	}
+	defer dumpOnSignals(loops...)()
 	errs := make([]error, n)
 	var all sync.WaitGroup
 	for i, l := range loops {

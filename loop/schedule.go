@@ -92,7 +92,13 @@ func (l *Loop) resume(t *Task) {
 		c = l.takeCoroutine(t)
 	}
 	l.beginTurn(t)
+	if l.hooks != nil {
+		l.tellTask(t, hookBeforeTurn)
+	}
 	_, alive := c.next()
+	if l.hooks != nil {
+		l.tellTurnEnded()
+	}
 	if c.task.done {
 		l.releaseCoroutine(c) // first, so that no failure below loses it
 	} else if !alive {
@@ -132,10 +138,16 @@ func (l *Loop) followOn(c *coroutine) bool {
 	if l.broken != nil || l.next >= len(l.batch) || l.batch[l.next].co != nil {
 		return false
 	}
+	if l.hooks != nil {
+		l.tellTurnEnded()
+	}
 	l.endTurn()
 	t := l.takeNext()
-	c.task, t.co = t, c
+	c.task, t.co, c.began = t, c, l.cachedNow
 	l.beginTurn(t)
+	if l.hooks != nil {
+		l.tellTask(t, hookBeforeTurn)
+	}
 	return true
 }
 
@@ -194,6 +206,9 @@ func (l *Loop) wait(d time.Duration) error {
 	if l.yieldThread(began) {
 		d = min(d, l.timeLeft())
 	}
+	if l.hooks != nil {
+		l.tellPoll(hookBeforePoll, int64(d))
+	}
 	if len(l.ready) > 0 {
 		d = 0 // reading the clock may have woken somebody
 	}
@@ -205,6 +220,9 @@ func (l *Loop) wait(d time.Duration) error {
 	}
 	n, err := l.poller.Wait(l.events, d)
 	l.sleeping.Store(false)
+	if l.hooks != nil {
+		l.tellPoll(hookAfterPoll, int64(n))
+	}
 	if err != nil {
 		return internal("waiting for events", err)
 	}

@@ -75,6 +75,9 @@ func (s *starting) begin(t *Task, fn func(*Task, func(any) error) error, opts []
 	for _, opt := range opts {
 		opt(s.task)
 	}
+	if t.loop.hooks != nil {
+		t.loop.tellSpawned(s.task)
+	}
 	s.base = &Scope{loop: t.loop}
 	s.base.enter(s.task, &h.scope)
 	r.base = s.base

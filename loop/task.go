@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"strings"
 	"time"
 )
 
@@ -43,12 +42,13 @@ type Task struct {
 	pc      uintptr // where fn begins: its name, when somebody asks
 	id      uint64
 
-	parked  bool
-	open    bool // it was parked by Park: anybody may wake it
-	refused bool // the abort function of this wait has refused
-	alert   bool // something beside a cancellation is pending
-	slow    bool // its operations take long: look at the clock more often
-	done    bool
+	parked   bool
+	open     bool // it was parked by Park: anybody may wake it
+	refused  bool // the abort function of this wait has refused
+	alert    bool // something beside a cancellation is pending
+	slow     bool // its operations take long: look at the clock more often
+	done     bool
+	refusals uint16 // how often it was told Cancelled, up to the largest
 }
 
 // taskRare is what few tasks have, apart to keep the others small.
@@ -104,7 +104,7 @@ func functionName(pc uintptr) string {
 	if f == nil {
 		return "?"
 	}
-	return f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
+	return shortName(f.Name())
 }
 
 // String names the task and what it waits for.
@@ -256,6 +256,9 @@ func (t *Task) finish(err error) {
 	}
 	if err != nil && !t.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
+	}
+	if l.hooks != nil {
+		l.tell(hookExited, happening{task: t, err: err})
 	}
 	t.done = true
 	t.fn, t.co, t.aborter, t.locals = nil, nil, nil, Locals{}
