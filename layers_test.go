@@ -44,7 +44,7 @@ var policy = layers.Policy{
 		// loop: a user could have written it.
 		{Package: "socket", Imports: "loop loop/stream loop/locks sys"},
 		{Package: "resolver", Imports: "socket loop loop/locks loop/worker github.com/miekg/dns golang.org/x/net/idna"},
-		{Package: "eyeballs", Imports: "socket loop", Tests: "sys"},
+		{Package: "eyeballs", Imports: "socket loop", Tests: "sys loop/stream"},
 		{Package: "sendfile", Imports: "socket sys loop loop/worker"},
 		{Package: "socket/stdnet", Imports: "socket eyeballs resolver sendfile loop loop/stream",
 			Tests: "golang.org/x/net/nettest"},

@@ -23,7 +23,7 @@ const (
 // hands is drawn darker.
 const svgStyle = `text{font:13px system-ui,sans-serif;fill:#1f2933}` +
 	`.title{font-weight:600;font-size:14px}.dim{fill:#66717d;font-size:12px}` +
-	`.grid{stroke:#e3e8ee}.lookup{fill:#8fb8de}.closed{fill:#c3cad3}` +
+	`.grid{stroke:#e3e8ee}.lookup{fill:#8fb8de}.pending{fill:#d3e2f2}.closed{fill:#c3cad3}` +
 	`.failed{fill:#e0696a}.won{fill:#3fa66b}.shaking{fill:#00000033}`
 
 // SVG draws the race as a timeline: a bar for each lookup and attempt. The

@@ -16,7 +16,7 @@ type row struct {
 	begin time.Duration
 	open  time.Duration // when it was connected; end if it never was
 	end   time.Duration
-	look  string // a class: lookup, won, failed, closed
+	look  string // a class: lookup, pending, won, failed, closed
 	note  string // what it came to
 }
 
@@ -35,7 +35,7 @@ func (l *Lookup) row(elapsed time.Duration) row {
 	r := row{label: l.Type, begin: l.Asked, open: l.Answered, end: l.Answered, look: "lookup"}
 	switch {
 	case l.Pending:
-		r.open, r.end, r.note = elapsed, elapsed, "no answer yet"
+		r.open, r.end, r.look, r.note = elapsed, elapsed, "pending", "no answer yet"
 	case l.Err != nil:
 		r.note = l.Err.Error()
 	case len(l.Addrs) == 1:
@@ -59,6 +59,9 @@ func (a *Attempt) row() row {
 		r.look, r.note = "failed", fmt.Sprintf("%s after %v", reason(a.Err), took)
 	default:
 		r.note = fmt.Sprintf("%v after %v", a.Outcome, took)
+		if a.Connected == 0 {
+			r.note = fmt.Sprintf("no answer, %s", r.note)
+		}
 	}
 	return r
 }
@@ -111,9 +114,9 @@ func (tr *Trace) bar(r row) string {
 		return int(int64(at) * (chartColumns - 1) / int64(tr.Elapsed))
 	}
 	line, body := "━", map[string]string{
-		"lookup": "┤", "won": "●", "failed": "✕", "closed": "○",
+		"lookup": "┤", "pending": "┄", "won": "●", "failed": "✕", "closed": "○",
 	}[r.look]
-	if r.look == "lookup" {
+	if r.look == "lookup" || r.look == "pending" {
 		line = "┄"
 	}
 	begin, open, end := column(r.begin), column(r.open), column(r.end)
