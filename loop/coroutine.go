@@ -149,6 +149,11 @@ var (
 	loopEntry      = reflect.ValueOf((*Loop).run).Pointer()
 )
 
+// Inside reports whether the caller runs inside a task or a callback of some
+// loop, where it must not block: for functions that do, to refuse. It may be
+// called on any goroutine, and takes a microsecond or less. Sync-coloured.
+func Inside() bool { return onLoopGoroutine() }
+
 // onLoopGoroutine reports whether the caller runs inside a task or a callback
 // of some loop, by a walk over its own stack: about a microsecond, for calls
 // that are rare, and free of data races from whatever goroutine it is made.
