@@ -1,10 +1,10 @@
 package loop
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 
 	"github.com/lion-go/lion/sys"
 )
@@ -18,52 +18,32 @@ func CatchInterrupt() Option {
 	return func(l *Loop) error { l.catchSignals = true; return nil }
 }
 
-// catcher receives signals for some loops.
+// catcher receives signals for some loops. All catchers of a process share the
+// signals.
 type catcher struct {
-	loops   []*Loop
-	signals chan os.Signal
-	quit    chan struct{}
-	ended   chan struct{}
-	exit    func(code int)
-	late    bool      // the last signal found no loop
-	first   os.Signal // what asked for the end
+	signalOwner
+	loops []*Loop
+	count int // signals so far
+	exit  func(code int)
+	late  bool      // the last signal found no loop
+	first os.Signal // what asked for the end
+
+	reported chan struct{} // closed when the stacks have been printed
 }
 
-// signalBacklog holds the three signals that matter.
-const signalBacklog = 3
-
 func catchSignals(loops ...*Loop) *catcher {
-	c := &catcher{
-		loops:   loops,
-		signals: make(chan os.Signal, signalBacklog),
-		quit:    make(chan struct{}),
-		ended:   make(chan struct{}),
-		exit:    os.Exit,
-	}
-	signal.Notify(c.signals, sys.Interrupt, sys.Terminate)
-	go c.serve()
+	c := &catcher{loops: loops, exit: os.Exit}
+	c.fn, c.sigs, c.shared = c.receive, []os.Signal{sys.Interrupt, sys.Terminate}, true
+	c.take()
 	return c
 }
 
-func (c *catcher) serve() {
-	defer close(c.ended)
-	for count := 1; ; count++ {
-		select {
-		case <-c.quit:
-			return
-		case s := <-c.signals:
-			c.receive(s, count)
-		}
-	}
-}
-
-func (c *catcher) receive(s os.Signal, count int) {
-	switch count {
+func (c *catcher) receive(s os.Signal) {
+	switch c.count++; c.count {
 	case 1:
 		c.first = s
 	case 2:
-		fmt.Fprintf(os.Stderr, "lion: second %v; the next one ends the process\n\n", s)
-		DumpAll(os.Stderr, c.loops...)
+		c.report(s)
 	default:
 		c.exit(exitStatus(s))
 	}
@@ -78,17 +58,30 @@ func (c *catcher) receive(s os.Signal, count int) {
 // stop gives the signals back. It reports whether one came so late that no
 // loop could take it any more: it is not lost, Run returns ErrInterrupt.
 func (c *catcher) stop() (late bool) {
-	signal.Stop(c.signals)
-	close(c.quit)
-	<-c.ended
-	if c.first == nil && len(c.signals) > 0 {
-		c.first = <-c.signals
-		c.late = true
+	left := c.release()
+	if c.first == nil && len(left) > 0 {
+		c.first = left[0]
 	}
 	if p := c.loops[0].firstSignal; p != nil {
 		*p = c.first
 	}
-	return c.late || len(c.signals) > 0
+	if c.reported != nil {
+		<-c.reported
+	}
+	return c.late || len(left) > 0
+}
+
+// report prints where everything is. Should standard error be blocked, the
+// third signal is still heard.
+func (c *catcher) report(s os.Signal) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "lion: second %v; the next one ends the process\n\n", s)
+	_ = DumpAll(&b, c.loops...) // a buffer takes everything
+	c.reported = make(chan struct{})
+	go func() {
+		defer close(c.reported)
+		_, _ = b.WriteTo(os.Stderr)
+	}()
 }
 
 // withInterrupt adds an interrupt that no loop took to the result of a run.

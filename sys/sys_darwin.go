@@ -4,6 +4,7 @@ package sys
 
 import (
 	"net/netip"
+	"os"
 
 	"github.com/lion-go/lion/sys/darwin"
 )
@@ -384,6 +385,14 @@ func SetMulticastInterface(fd FD, family, index int) error {
 
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) { return darwin.NewPoller() }
+
+// Catchable reports whether a program can handle s: whether it is a signal at
+// all, and neither SIGKILL nor SIGSTOP.
+func Catchable(s os.Signal) bool { return darwin.Catchable(s) }
+
+// Raise sends s to this process, see kill(2): whoever handles it now gets it,
+// or else the process does what the signal means.
+func Raise(s os.Signal) error { return darwin.Raise(s) }
 
 // Socket makes a socket, see socket(2), nonblocking, not inherited by children
 // and not raising SIGPIPE. Errors are Errno values.

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"net/netip"
+	"os"
 
 	"github.com/lion-go/lion/sys/linux"
 )
@@ -412,6 +413,14 @@ func SetMulticastInterface(fd FD, family, index int) error {
 // NewPoller makes a poller. Errors are those of epoll_create1(2), and of
 // eventfd(2) if that is needed.
 func NewPoller() (*Poller, error) { return linux.NewPoller() }
+
+// Catchable reports whether a program can handle s: whether it is a signal at
+// all, and neither SIGKILL nor SIGSTOP.
+func Catchable(s os.Signal) bool { return linux.Catchable(s) }
+
+// Raise sends s to this process, see kill(2): whoever handles it now gets it,
+// or else the process does what the signal means.
+func Raise(s os.Signal) error { return linux.Raise(s) }
 
 // Socket makes a socket, see socket(2), nonblocking and not inherited by
 // children from birth.

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"net/netip"
+	"os"
 
 	"github.com/lion-go/lion/sys/windows"
 )
@@ -371,6 +372,15 @@ func SetMulticastInterface(fd FD, family, index int) error {
 
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) { return windows.NewPoller() }
+
+// Catchable reports whether a program can handle s: whether the Go runtime
+// makes it of some console event.
+func Catchable(s os.Signal) bool { return windows.Catchable(s) }
+
+// Raise does what the system does with a console event that nobody handles: it
+// ends the process. (GenerateConsoleCtrlEvent would reach all other processes
+// of the console, too.) Anything but a Catchable signal is EINVAL.
+func Raise(s os.Signal) error { return windows.Raise(s) }
 
 // Socket makes a socket, nonblocking and not inheritable. Datagram sockets do
 // not report unreachable peers of earlier datagrams, where the system lets us

@@ -12,3 +12,26 @@ var (
 	Terminate os.Signal = syscall.SIGTERM
 	Hangup    os.Signal = syscall.SIGHUP
 )
+
+// signalMax is the highest number of a signal: NSIG of <sys/signal.h>, less one.
+const signalMax = 31
+
+// Catchable reports whether a program can handle s: whether it is a signal at
+// all, and neither SIGKILL nor SIGSTOP.
+func Catchable(s os.Signal) bool {
+	n, ok := s.(syscall.Signal)
+	return ok && n > 0 && n <= signalMax && n != syscall.SIGKILL && n != syscall.SIGSTOP
+}
+
+// Raise sends s to this process, see kill(2): whoever handles it now gets it,
+// or else the process does what the signal means.
+func Raise(s os.Signal) error {
+	n, ok := s.(syscall.Signal)
+	if !ok {
+		return EINVAL
+	}
+	if err := syscall.Kill(syscall.Getpid(), n); err != nil {
+		return os.NewSyscallError("kill", err)
+	}
+	return nil
+}
