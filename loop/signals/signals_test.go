@@ -23,7 +23,7 @@ func needRaise(t *testing.T) {
 
 // raise sends a signal and waits until the queue has it: the system and the
 // runtime take their time.
-func raise(t *testing.T, task *loop.Task, q *signals.Queue, s os.Signal) {
+func raise(task *loop.Task, t *testing.T, q *signals.Queue, s os.Signal) {
 	t.Helper()
 	before := q.Statistics()
 	if err := sys.Raise(s); err != nil {
@@ -48,7 +48,7 @@ func want(t *testing.T, what string, err, target error) {
 }
 
 // next reads a signal that is there.
-func next(t *testing.T, task *loop.Task, q *signals.Queue) os.Signal {
+func next(task *loop.Task, t *testing.T, q *signals.Queue) os.Signal {
 	t.Helper()
 	s, err := q.Next(task)
 	if err != nil {
@@ -63,12 +63,12 @@ func TestS254Basic(t *testing.T) {
 		var kept *signals.Queue
 		err := signals.Receive(task, []os.Signal{sys.Hangup}, func(q *signals.Queue) error {
 			kept = q
-			raise(t, task, q, sys.Hangup)
+			raise(task, t, q, sys.Hangup)
 			if q.Pending() != 1 {
 				t.Errorf("%d pending", q.Pending())
 			}
 			looptest.AssertCheckpoint(task, t, func() error {
-				if s := next(t, task, q); s != sys.Hangup {
+				if s := next(task, t, q); s != sys.Hangup {
 					t.Errorf("got %v", s)
 				}
 				return nil
@@ -93,7 +93,7 @@ func TestNextWaits(t *testing.T) {
 			return signals.Receive(task, []os.Signal{sys.Hangup}, func(q *signals.Queue) error {
 				woken := 0
 				n.Spawn(func(t2 *loop.Task) error {
-					next(t, t2, q)
+					next(t2, t, q)
 					woken++
 					_, err := q.Next(t2)
 					want(t, "Receive has ended", err, loop.ErrClosed)
@@ -137,9 +137,9 @@ func TestS256Coalesce(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		return signals.Receive(task, []os.Signal{sys.Hangup}, func(q *signals.Queue) error {
 			for range 5 {
-				raise(t, task, q, sys.Hangup)
+				raise(task, t, q, sys.Hangup)
 			}
-			next(t, task, q)
+			next(task, t, q)
 			if s := q.Statistics(); s.Pending != 0 || s.Received != 1 || s.Coalesced != 4 {
 				t.Errorf("%+v", s)
 			}
@@ -153,17 +153,17 @@ func TestS257NoStarvation(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		both := []os.Signal{sys.Hangup, sys.Interrupt}
 		return signals.Receive(task, both, func(q *signals.Queue) error {
-			raise(t, task, q, sys.Hangup)
-			raise(t, task, q, sys.Interrupt)
+			raise(task, t, q, sys.Hangup)
+			raise(task, t, q, sys.Interrupt)
 			for i := range 10 {
-				got := next(t, task, q)
+				got := next(task, t, q)
 				if got != both[i%2] {
 					t.Errorf("read %d is %v", i, got)
 				}
-				raise(t, task, q, got)
+				raise(task, t, q, got)
 			}
 			for range 2 {
-				next(t, task, q)
+				next(task, t, q)
 			}
 			return nil
 		})
@@ -194,9 +194,9 @@ func TestS259PassedOn(t *testing.T) {
 		return signals.Receive(task, hup, func(outer *signals.Queue) error {
 			inside := errors.New("inside")
 			err := signals.Receive(task, hup, func(inner *signals.Queue) error {
-				raise(t, task, inner, sys.Hangup)
-				next(t, task, inner)
-				raise(t, task, inner, sys.Hangup)
+				raise(task, t, inner, sys.Hangup)
+				next(task, t, inner)
+				raise(task, t, inner, sys.Hangup)
 				if outer.Pending() != 0 {
 					t.Error("the outer queue has it too")
 				}
@@ -205,7 +205,7 @@ func TestS259PassedOn(t *testing.T) {
 			if err != inside {
 				t.Errorf("Receive returned %v", err)
 			}
-			next(t, task, outer)
+			next(task, t, outer)
 			return nil
 		})
 	})
@@ -217,10 +217,10 @@ func TestS259S251ReceiveUnderCatchInterrupt(t *testing.T) {
 	needRaise(t)
 	err := looptest.RunErr(t, func(task *loop.Task) error {
 		err := signals.Receive(task, []os.Signal{sys.Interrupt}, func(q *signals.Queue) error {
-			raise(t, task, q, sys.Interrupt)
-			next(t, task, q)
+			raise(task, t, q, sys.Interrupt)
+			next(task, t, q)
 			want(t, "the main task", loop.Checkpoint(task), nil)
-			raise(t, task, q, sys.Interrupt)
+			raise(task, t, q, sys.Interrupt)
 			return nil
 		})
 		if err != nil {
@@ -238,7 +238,7 @@ func TestNextIsCancelled(t *testing.T) {
 	needRaise(t)
 	looptest.Run(t, func(task *loop.Task) error {
 		return signals.Receive(task, []os.Signal{sys.Hangup}, func(q *signals.Queue) error {
-			raise(t, task, q, sys.Hangup)
+			raise(task, t, q, sys.Hangup)
 			err := loop.Scoped(task, func(s *loop.Scope) error {
 				s.Cancel("before")
 				_, err := q.Next(task)
@@ -246,7 +246,7 @@ func TestNextIsCancelled(t *testing.T) {
 				return err
 			})
 			want(t, "the scope", err, nil)
-			next(t, task, q)
+			next(task, t, q)
 			return nil
 		})
 	})

@@ -43,7 +43,7 @@ func run(tb testing.TB, main func(*loop.Task) error, opts ...loop.Option) {
 }
 
 // wantStatistics fails the test unless so many jobs are in these states.
-func wantStatistics(tb testing.TB, task *loop.Task, waiting, running, abandoned int) {
+func wantStatistics(task *loop.Task, tb testing.TB, waiting, running, abandoned int) {
 	tb.Helper()
 	s := worker.Of(task.Loop()).Statistics()
 	if s.Waiting != waiting || s.Running != running || s.Abandoned != abandoned {

@@ -57,14 +57,14 @@ func TestS220CancelAbandons(t *testing.T) {
 		if err != nil || v != 0 {
 			t.Errorf("got %d, %v", v, err)
 		}
-		wantStatistics(t, task, 0, 1, 1)
+		wantStatistics(task, t, 0, 1, 1)
 		if s := limiter.Statistics(); s.Borrowed != 1 {
 			t.Errorf("%d tokens lent", s.Borrowed)
 		}
 		close(release)
 		want(t, "WaitIdle", worker.Of(task.Loop()).WaitIdle(task), nil)
 		wantTrue(t, "the job went on to its end", ended)
-		wantStatistics(t, task, 0, 0, 0)
+		wantStatistics(task, t, 0, 0, 0)
 		if s := limiter.Statistics(); s.Borrowed != 0 {
 			t.Errorf("%d tokens lent", s.Borrowed)
 		}
@@ -254,7 +254,7 @@ func TestS243SeparateLimiters(t *testing.T) {
 			for i := range 10 {
 				spawn(i)
 			}
-			wantStatistics(t, task, 8, 2, 0)
+			wantStatistics(task, t, 8, 2, 0)
 			err := worker.Run(task, nothing) // does not wait for them
 			close(release)
 			return err
@@ -312,7 +312,7 @@ func TestS237Count(t *testing.T) {
 			})
 			for i, r := range release {
 				looptest.WaitAllTasksBlocked(task, t)
-				wantStatistics(t, task, 0, 2-i, 0)
+				wantStatistics(task, t, 0, 2-i, 0)
 				wantTrue(t, "WaitIdle still waits", !idle)
 				close(r)
 				for pool.Statistics().Running == 2-i {
@@ -320,7 +320,7 @@ func TestS237Count(t *testing.T) {
 				}
 			}
 			looptest.WaitAllTasksBlocked(task, t)
-			wantStatistics(t, task, 0, 0, 0)
+			wantStatistics(task, t, 0, 0, 0)
 			wantTrue(t, "WaitIdle has returned", idle)
 			looptest.AssertCheckpoint(task, t, func() error { return pool.WaitIdle(task) })
 			return nil
