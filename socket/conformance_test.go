@@ -118,3 +118,21 @@ func TestConnPeerClosedTellsWhy(t *testing.T) {
 		}
 	})
 }
+
+// TestS379ErrorMapping: a descriptor that was closed behind the back of its
+// socket is closed; whatever else the system says breaks the connection, and
+// can be matched.
+func TestS379ErrorMapping(t *testing.T) {
+	eachConn(t, func(task *loop.Task, t *testing.T, a, b *socket.Conn) {
+		must(t, sys.Close(a.Socket().FD()))
+		_, err := a.Receive(task, make([]byte, 1))
+		want(t, "receiving from what is closed", err, loop.ErrClosed)
+		want(t, "sending on it", a.SendAll(task, []byte("x")), loop.ErrClosed)
+		_, err = clog(task, b)
+		want(t, "sending to what is closed", err, loop.ErrBroken)
+		var errno sys.Errno
+		if !errors.As(err, &errno) {
+			t.Errorf("the reason of the system is missing: %v", err)
+		}
+	})
+}
