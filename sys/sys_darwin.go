@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"net"
 	"net/netip"
 	"os"
 
@@ -382,6 +383,24 @@ func SetMembership(fd FD, change int, group, source netip.Addr, index int) error
 func SetMulticastInterface(fd FD, family, index int) error {
 	return darwin.SetMulticastInterface(fd, family, index)
 }
+
+// FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
+// *net.TCPConn, for one. It takes the descriptor over, and closes it if it
+// fails.
+func FileConn(fd FD) (net.Conn, error) { return darwin.FileConn(fd) }
+
+// FileListener makes a net.Listener of a listening socket. It takes the
+// descriptor over, and closes it if it fails.
+func FileListener(fd FD) (net.Listener, error) { return darwin.FileListener(fd) }
+
+// FilePacketConn makes a net.PacketConn of a datagram socket. It takes the
+// descriptor over, and closes it if it fails.
+func FilePacketConn(fd FD) (net.PacketConn, error) { return darwin.FilePacketConn(fd) }
+
+// DupConn duplicates the socket of what package net made: a *net.TCPConn, a
+// *net.TCPListener and their like. The duplicate is nonblocking, as the original
+// is.
+func DupConn(c any) (FD, error) { return darwin.DupConn(c) }
 
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) { return darwin.NewPoller() }

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"net"
 	"net/netip"
 	"os"
 
@@ -409,6 +410,24 @@ func SetMembership(fd FD, change int, group, source netip.Addr, index int) error
 func SetMulticastInterface(fd FD, family, index int) error {
 	return linux.SetMulticastInterface(fd, family, index)
 }
+
+// FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
+// *net.TCPConn, for one. It takes the descriptor over, and closes it if it
+// fails.
+func FileConn(fd FD) (net.Conn, error) { return linux.FileConn(fd) }
+
+// FileListener makes a net.Listener of a listening socket. It takes the
+// descriptor over, and closes it if it fails.
+func FileListener(fd FD) (net.Listener, error) { return linux.FileListener(fd) }
+
+// FilePacketConn makes a net.PacketConn of a datagram socket. It takes the
+// descriptor over, and closes it if it fails.
+func FilePacketConn(fd FD) (net.PacketConn, error) { return linux.FilePacketConn(fd) }
+
+// DupConn duplicates the socket of what package net made: a *net.TCPConn, a
+// *net.TCPListener and their like. The duplicate is nonblocking, as the original
+// is.
+func DupConn(c any) (FD, error) { return linux.DupConn(c) }
 
 // NewPoller makes a poller. Errors are those of epoll_create1(2), and of
 // eventfd(2) if that is needed.

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"net"
 	"net/netip"
 	"os"
 
@@ -369,6 +370,22 @@ func SetMembership(fd FD, change int, group, source netip.Addr, index int) error
 func SetMulticastInterface(fd FD, family, index int) error {
 	return windows.SetMulticastInterface(fd, family, index)
 }
+
+// FileConn is for Unix: it answers errors.ErrUnsupported, and the socket stays
+// as it is.
+func FileConn(fd FD) (net.Conn, error) { return windows.FileConn(fd) }
+
+// FileListener is for Unix: it answers errors.ErrUnsupported, and the socket
+// stays as it is.
+func FileListener(fd FD) (net.Listener, error) { return windows.FileListener(fd) }
+
+// FilePacketConn is for Unix: it answers errors.ErrUnsupported, and the socket
+// stays as it is.
+func FilePacketConn(fd FD) (net.PacketConn, error) { return windows.FilePacketConn(fd) }
+
+// DupConn duplicates the socket of what package net made: a *net.TCPConn, a
+// *net.TCPListener and their like. The duplicate is nonblocking.
+func DupConn(c any) (FD, error) { return windows.DupConn(c) }
 
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) { return windows.NewPoller() }

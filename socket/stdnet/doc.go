@@ -5,4 +5,10 @@
 // task: parsers and protocol libraries that read and write a net.Conn, or an
 // io.Reader, in the goroutine of their caller work unchanged. Code that starts
 // goroutines of its own does not: a task-bound connection belongs to its task.
+//
+// NetConn, NetListener and NetPacketConn give a socket to ordinary goroutines:
+// it leaves its loop and becomes what package net would have made, on which
+// net/http, HTTP/2 and database drivers work unchanged. Conn, Listener and
+// PacketConn go the other way. A Dialer dials for goroutines, with the names
+// and the races of lion.
 package stdnet
