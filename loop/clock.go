@@ -37,7 +37,7 @@ func (l *Loop) readClock() int64 {
 	if l.clock == nil {
 		now = int64(time.Since(l.base))
 	} else {
-		now = l.clockTime(l.clock.Now())
+		now = l.clockTime(l.foreignNow())
 	}
 	if now > l.cachedNow {
 		l.cachedNow = now
@@ -52,6 +52,19 @@ func (l *Loop) readClock() int64 {
 		l.expiring = false
 	}
 	return l.cachedNow
+}
+
+// foreignNow asks a clock that is not the system's. It may be called by a task,
+// which must not be blamed if the clock fails: the loop ends.
+func (l *Loop) foreignNow() (now time.Time) {
+	now = l.now()
+	if l.defect != nil {
+		return now
+	}
+	if err := guarded("clock", func() { now = l.clock.Now() }); err != nil {
+		l.defect = internal("the clock failed", err)
+	}
+	return now
 }
 
 // clockTime converts a time to nanoseconds on the loop's clock.

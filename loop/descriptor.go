@@ -215,13 +215,24 @@ func (d *Descriptor) arm(want sys.Interest) error {
 	if d.foreign {
 		return d.armForeign(want)
 	}
-	if err := d.loop.poller.Arm(d.fd, d.key(), want); err != nil {
+	if err := d.armPoller(want); err != nil {
 		return err
 	}
 	if len(d.loop.foreign) != 0 {
 		d.loop.evict(d.fd)
 	}
 	return nil
+}
+
+// armPoller asks the poller itself. armFault stands for a kernel that is short
+// of memory, in tests.
+func (d *Descriptor) armPoller(want sys.Interest) error {
+	if d.loop.armFault != nil {
+		if err := d.loop.armFault(want); err != nil {
+			return err
+		}
+	}
+	return d.loop.poller.Arm(d.fd, d.key(), want)
 }
 
 // NotifyReadable calls f.Ready once when the descriptor becomes readable, so

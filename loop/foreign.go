@@ -73,7 +73,7 @@ var errOwned = fmt.Errorf(
 	"the descriptor is registered; wait on its socket or Descriptor instead: %w", ErrBusy)
 
 func (d *Descriptor) armForeign(want sys.Interest) error {
-	err := d.loop.poller.Arm(d.fd, d.key(), want|sys.Once)
+	err := d.armPoller(want | sys.Once)
 	if errors.Is(err, sys.EEXIST) {
 		return errOwned
 	}

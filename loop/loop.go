@@ -54,7 +54,8 @@ type Loop struct {
 	slots     []slot
 	freeSlots []uint32
 	foreign   map[sys.FD]*Descriptor
-	lastPoll  int64 // when, and how many turns ago
+	armFault  func(sys.Interest) error // nil, but in tests
+	lastPoll  int64                    // when, and how many turns ago
 	sincePoll int
 	lastRest  int64 // when the thread was last given up
 	started   time.Time

@@ -125,12 +125,23 @@ func (l *Loop) abort(t *Task, cause error) {
 }
 
 func callAbort(t *Task, cause error) (agreed bool, err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack(), Task: t.Name()}
+		if returned {
+			return
 		}
+		e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
+		if e.Value != nil {
+			err = e
+			return
+		}
+		// A Goexit goes on, through whoever cancels: others may never be woken.
+		e.Goexit, t.refused = true, true
+		t.loop.defect = internal("an abort function called runtime.Goexit", e)
 	}()
-	return t.aborter.Abort(Wait{t, cause, t.lot}), nil
+	agreed = t.aborter.Abort(Wait{t, cause, t.lot})
+	returned = true
+	return agreed, nil
 }
 
 // pending returns the error that a checkpoint of t has to answer, or nil.

