@@ -243,10 +243,19 @@ func (s *Scope) SetDeadline(when time.Time) error {
 		s.notePassedDeadline()
 		return s.setBefore(absoluteLimit, s.loop.clockTime(when))
 	}
-	s.notePassedDeadline()
-	s.limit, s.when = absoluteLimit, s.loop.clockTime(when)
-	s.armTimer()
+	s.loop.readClock()
+	s.move(s.loop.clockTime(when))
 	return nil
+}
+
+// move moves the deadline of a scope that has been entered; the clock has just
+// been read.
+func (s *Scope) move(when int64) {
+	if s.timer.armed() && s.timer.when <= s.loop.cachedNow {
+		s.expire()
+	}
+	s.limit, s.when = absoluteLimit, when
+	s.armTimer()
 }
 
 // SetTimeout moves the deadline to d from now or, before entry, from entry on.
@@ -259,8 +268,8 @@ func (s *Scope) SetTimeout(d time.Duration) error {
 	case s.state == scopeUnentered:
 		return s.setBefore(relativeLimit, int64(d))
 	}
-	s.loop.readClock()
-	return s.SetDeadline(s.loop.now().Add(d))
+	s.move(s.loop.after(d))
+	return nil
 }
 
 // ClearDeadline removes the deadline or timeout. A scope whose deadline has
@@ -271,6 +280,8 @@ func (s *Scope) ClearDeadline() {
 	s.armTimer()
 }
 
+// armTimer starts the timer, or cancels the scope if its time has come. The
+// clock has just been read.
 func (s *Scope) armTimer() {
 	if s.state != scopeActive {
 		return
@@ -279,7 +290,7 @@ func (s *Scope) armTimer() {
 	if at, limited := s.due(); limited && s.own == nil {
 		s.timer.scope = s
 		s.timer.start(s.loop, at)
-		if s.timer.when <= s.loop.readClock() && s.own == nil {
+		if s.timer.when <= s.loop.cachedNow {
 			s.expire()
 		}
 	}

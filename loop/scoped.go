@@ -121,8 +121,11 @@ func limited(
 func (s *Scope) enter(t *Task, parent *Scope) {
 	s.state, s.task, t.scope = scopeActive, t, s
 	s.attach(parent)
-	if s.limit == relativeLimit {
+	switch {
+	case s.limit == relativeLimit:
 		s.when = s.loop.after(time.Duration(s.when))
+	case s.limit == absoluteLimit, s.rare != nil:
+		s.loop.readClock()
 	}
 	s.cause = s.visible()
 	if s.limit != unlimited || s.rare != nil {

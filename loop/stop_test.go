@@ -24,7 +24,7 @@ func TestS434GraceThenCancel(t *testing.T) {
 			}
 			seen.add(fmt.Sprint(what, " at ", clock.Elapsed()))
 		}
-		return loop.Nurse(task, func(n *loop.Nursery) error {
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
 			n.Spawn(func(task *loop.Task) error { // waits for work, gives up, ends well
 				return loop.UntilStop(task, func(*loop.Scope) error {
 					err := loop.SleepForever(task)
@@ -50,11 +50,10 @@ func TestS434GraceThenCancel(t *testing.T) {
 				}
 				return n.Scope().Stop(grace, "maintenance")
 			}, loop.WithTaskName("stopper"))
-			err := loop.SleepForever(task)
-			seen.want(t, "idle at 1s", "worker, stopping: true at 4s", "stubborn at 6s")
-			wantState(t, n.Scope(), true, false)
-			return err
+			return loop.SleepForever(task)
 		})
+		seen.want(t, "idle at 1s", "worker, stopping: true at 4s", "stubborn at 6s")
+		return err
 	})
 }
 
