@@ -116,7 +116,7 @@ func (n *Nursery) leave(t *Task, err error) error {
 	if err != nil && !n.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
 	}
-	n.note(err, "the body of the nursery")
+	n.note(err, partOf("the body"))
 	if n.count == 0 {
 		ShieldedCheckpoint(t)
 	}
@@ -157,11 +157,21 @@ func (n *Nursery) noteWoken(err error) {
 		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
 		return
 	}
-	n.note(err, "the owner of the nursery")
+	n.note(err, partOf("the owner"))
 }
 
+// culprit is who an error comes from. Tasks are named only if it is needed.
+type culprit interface{ blamed() string }
+
+func (t *Task) blamed() string { return "task " + t.Name() }
+
+// partOf is a part of the nursery itself.
+type partOf string
+
+func (p partOf) blamed() string { return string(p) + " of the nursery" }
+
 // note collects an error; the first one cancels the nursery.
-func (n *Nursery) note(err error, who string) {
+func (n *Nursery) note(err error, who culprit) {
 	if err == nil {
 		return
 	}
@@ -176,7 +186,7 @@ func (n *Nursery) note(err error, who string) {
 		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
 		return
 	}
-	n.scope.cancel(SourceNursery, fmt.Sprintf("%s failed: %v", who, firstLine(err)))
+	n.scope.cancel(SourceNursery, fmt.Sprintf("%s failed: %v", who.blamed(), firstLine(err)))
 }
 
 // sameCancelled reports whether err is a Cancelled that errs holds already:
@@ -351,7 +361,7 @@ func (n *Nursery) childEnded(t *Task, err error) {
 		t.loop.rootChildFailed(n, err)
 	case n.goesOn(t, err):
 	default:
-		n.note(err, "task "+t.Name())
+		n.note(err, t)
 	}
 	n.release()
 }

@@ -221,10 +221,14 @@ func (l *Loop) propagate(s *Scope) {
 		if c := s.context(); c != nil {
 			c.cancel(cause)
 		}
-		woken = append(woken, s.task)
+		if t := s.task; t.parked && t.scope == s {
+			woken = append(woken, t)
+		}
 		if n := s.nursery; n != nil {
 			for t := n.children; t != nil; t = t.siblingNext {
-				woken = append(woken, t)
+				if t.parked && t.scope == s { // or else it is found by its own scope
+					woken = append(woken, t)
+				}
 			}
 			shares = append(shares, n.starts()...)
 		}

@@ -195,7 +195,7 @@ func (n *Nursery) goesOn(t *Task, err error) bool {
 		return true
 	}
 	if failed := guarded("report of a failure", func() { s.report(t, err) }); failed != nil {
-		n.note(failed, "the report of a failure")
+		n.note(failed, partOf("the report"))
 		return false
 	}
 	return true

@@ -1,0 +1,196 @@
+package micro
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lion-go/lion/loop"
+)
+
+// BenchmarkNurseryHundred starts a hundred children that do nothing in a group that would
+// collect their errors and cancel the others, and waits for them.
+func BenchmarkNurseryHundred(b *testing.B) {
+	const children = 100
+	b.Run("lion", func(b *testing.B) {
+		inTask(b, func(t *loop.Task) error {
+			child := func(*loop.Task) error { return nil }
+			spawn := func(n *loop.Nursery) error {
+				for range children {
+					n.Spawn(child)
+				}
+				return nil
+			}
+			for b.Loop() {
+				if err := loop.Nurse(t, spawn); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	b.Run("errgroup", func(b *testing.B) {
+		b.ReportAllocs()
+		child := func() error { return nil }
+		for b.Loop() {
+			g, _ := errgroup.WithContext(context.Background())
+			for range children {
+				g.Go(child)
+			}
+			if err := g.Wait(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	// Without errors and without cancellation.
+	b.Run("waitgroup", func(b *testing.B) {
+		b.ReportAllocs()
+		child := func() {}
+		for b.Loop() {
+			var g sync.WaitGroup
+			for range children {
+				g.Go(child)
+			}
+			g.Wait()
+		}
+	})
+}
+
+// BenchmarkCancelParked cancels tasks that wait, each in a scope of its own, and waits for
+// their end; the rivals are goroutines that wait for a context, each for one derived from
+// it or all for the same.
+func BenchmarkCancelParked(b *testing.B) {
+	for _, tasks := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(tasks, "/lion"), func(b *testing.B) {
+			inTask(b, func(t *loop.Task) error { return cancelTasks(t, b, tasks) })
+		})
+		b.Run(fmt.Sprint(tasks, "/derived contexts"), func(b *testing.B) {
+			cancelContexts(b, tasks, func(ctx context.Context) (context.Context, func()) {
+				return context.WithCancel(ctx)
+			})
+		})
+		b.Run(fmt.Sprint(tasks, "/one context"), func(b *testing.B) {
+			cancelContexts(b, tasks, func(ctx context.Context) (context.Context, func()) {
+				return ctx, func() {}
+			})
+		})
+	}
+}
+
+func cancelTasks(t *loop.Task, b *testing.B, tasks int) error {
+	b.StopTimer()
+	child := func(t *loop.Task) error {
+		return loop.Scoped(t, func(*loop.Scope) error { return loop.SleepForever(t) })
+	}
+	for range b.N {
+		err := loop.Nurse(t, func(n *loop.Nursery) error {
+			for range tasks {
+				n.Spawn(child)
+			}
+			if err := loop.WaitAllTasksBlocked(t, 0); err != nil {
+				return err
+			}
+			b.StartTimer()
+			return n.Cancel("enough")
+		})
+		b.StopTimer()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cancelContexts(
+	b *testing.B, tasks int, derive func(context.Context) (context.Context, func()),
+) {
+	b.ReportAllocs()
+	b.StopTimer()
+	for range b.N {
+		ctx, cancel := context.WithCancel(context.Background())
+		var started, ended sync.WaitGroup
+		started.Add(tasks)
+		for range tasks {
+			ended.Go(func() {
+				ctx, cancel := derive(ctx)
+				defer cancel()
+				done := ctx.Done()
+				started.Done()
+				<-done
+			})
+		}
+		started.Wait()
+		b.StartTimer()
+		cancel()
+		ended.Wait()
+		b.StopTimer()
+	}
+}
+
+// BenchmarkSleepers starts 100,000 sleepers of 10 to 110 ms and waits for them: the time
+// above 110 ms is what they cost.
+func BenchmarkSleepers(b *testing.B) {
+	const sleepers = 100_000
+	nap := func(i int) time.Duration {
+		return 10*time.Millisecond + time.Duration(i*7919%sleepers)*time.Microsecond
+	}
+	b.Run("lion", func(b *testing.B) {
+		inTask(b, func(t *loop.Task) error {
+			for b.Loop() {
+				err := loop.Nurse(t, func(n *loop.Nursery) error {
+					for i := range sleepers {
+						n.Spawn(func(t *loop.Task) error { return loop.Sleep(t, nap(i)) })
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	b.Run("goroutines", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var all sync.WaitGroup
+			for i := range sleepers {
+				all.Go(func() { <-time.NewTimer(nap(i)).C })
+			}
+			all.Wait()
+		}
+	})
+}
+
+// BenchmarkCancelDeep cancels the outermost of 5,000 nested scopes.
+func BenchmarkCancelDeep(b *testing.B) {
+	const deep = 5000
+	inTask(b, func(t *loop.Task) error {
+		b.StopTimer()
+		var descend func(level int, outermost *loop.Scope) error
+		descend = func(level int, outermost *loop.Scope) error {
+			if level == deep {
+				b.StartTimer()
+				err := outermost.Cancel("enough")
+				b.StopTimer()
+				return err
+			}
+			return loop.Scoped(t, func(s *loop.Scope) error {
+				if level == 0 {
+					outermost = s
+				}
+				return descend(level+1, outermost)
+			})
+		}
+		for range b.N {
+			if err := descend(0, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
