@@ -38,6 +38,7 @@ type Descriptor struct {
 	reader   *Task
 	writer   *Task
 	priority *Task
+	failures *Task
 	notify   ReadyFunc
 }
 
@@ -119,7 +120,7 @@ func (d *Descriptor) forget(reason error) {
 	if d.foreign {
 		delete(l.foreign, d.fd)
 	}
-	for _, t := range [...]*Task{d.reader, d.writer, d.priority} {
+	for _, t := range [...]*Task{d.reader, d.writer, d.priority, d.failures} {
 		if t != nil {
 			d.leave(t)
 			l.wake(t, reason)
@@ -145,6 +146,8 @@ func (d *Descriptor) leave(t *Task) {
 		d.loop.writers--
 	case d.priority:
 		d.priority = nil
+	case d.failures:
+		d.failures = nil
 	}
 }
 
@@ -155,7 +158,7 @@ type descriptorWait Descriptor
 func (w *descriptorWait) Abort(aborted Wait) bool {
 	d := (*Descriptor)(w)
 	d.leave(aborted.Task)
-	if d.foreign && d.reader == nil && d.writer == nil && d.priority == nil {
+	if d.foreign && d.deserted() {
 		d.Forget()
 	}
 	return true
@@ -183,6 +186,20 @@ func WaitWritable(t *Task, d *Descriptor) error {
 func WaitPriority(t *Task, d *Descriptor) error {
 	var uncounted int
 	return d.wait(t, sys.Priority, &d.priority, &uncounted, "priority")
+}
+
+// WaitErrorQueue is WaitReadable for the error queue of a socket on Linux,
+// where reports of ICMP errors and of timestamps wait for MSG_ERRQUEUE; other
+// systems have none, and report errors as readiness to read. It is a
+// checkpoint.
+func WaitErrorQueue(t *Task, d *Descriptor) error {
+	var uncounted int
+	return d.wait(t, sys.ErrorQueue, &d.failures, &uncounted, "error queue")
+}
+
+// deserted reports whether no task waits.
+func (d *Descriptor) deserted() bool {
+	return d.reader == nil && d.writer == nil && d.priority == nil && d.failures == nil
 }
 
 func (d *Descriptor) wait(
@@ -283,11 +300,16 @@ func (l *Loop) dispatch(e sys.Event) {
 		d.leave(t)
 		l.wake(t, nil)
 	}
+	if t := d.failures; t != nil && e.Ready&(sys.ErrorQueue|sys.Unusual) != 0 {
+		d.drained &^= sys.ErrorQueue
+		d.leave(t)
+		l.wake(t, nil)
+	}
 	if n := d.notify; n != nil && e.Ready&sys.Readable != 0 {
 		d.notify = nil
 		n.Ready(nil)
 	}
-	if d.foreign && d.reader == nil && d.writer == nil && d.priority == nil && !d.closed {
+	if d.foreign && d.deserted() && !d.closed {
 		d.Forget()
 	}
 }

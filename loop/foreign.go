@@ -42,6 +42,17 @@ func WaitWritableFD(t *Task, fd sys.FD) error {
 	return d.settle(WaitWritable(t, d))
 }
 
+// WaitPriorityFD is WaitReadableFD for exceptional conditions (POLLPRI): urgent
+// data, and what files of /proc and /sys announce that way on Linux. It is a
+// checkpoint.
+func WaitPriorityFD(t *Task, fd sys.FD) error {
+	d, err := t.loop.adopt(t, fd)
+	if err != nil {
+		return err
+	}
+	return d.settle(WaitPriority(t, d))
+}
+
 // NotifyClosing wakes every task of the loop that waits for fd with ErrClosed.
 // Call it before closing a descriptor that is waited for by number.
 // Sync-coloured; it must be called on the loop.
@@ -90,7 +101,7 @@ func (l *Loop) evict(fd sys.FD) {
 
 // settle drops what is not waited for: after an error at registration, say.
 func (d *Descriptor) settle(err error) error {
-	if !d.closed && d.reader == nil && d.writer == nil && d.priority == nil {
+	if !d.closed && d.deserted() {
 		d.Forget()
 	}
 	return err

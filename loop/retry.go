@@ -65,8 +65,13 @@ func Retry[T any](
 }
 
 func await(t *Task, d *Descriptor, want sys.Interest) error {
-	if want == sys.Readable {
+	switch want {
+	case sys.Readable:
 		return WaitReadable(t, d)
+	case sys.Priority:
+		return WaitPriority(t, d)
+	case sys.ErrorQueue:
+		return WaitErrorQueue(t, d)
 	}
 	return WaitWritable(t, d)
 }

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -24,6 +25,7 @@ const (
 	addrNone addrKind = iota
 	addrInet
 	addrUnix
+	addrRaw // name is the system's form; see family.go
 )
 
 // InetAddr is ap as an Addr.
@@ -63,8 +65,10 @@ func AddrFrom(sa *sys.Sockaddr) Addr {
 		return InetAddr(sa.AddrPort())
 	case sys.AF_UNIX:
 		return UnixAddr(sa.Unix())
+	case sys.AF_UNSPEC:
+		return Addr{}
 	}
-	return Addr{}
+	return rawAddr(sa)
 }
 
 // Sockaddr is the address as the system wants it, for a socket of the given
@@ -76,6 +80,10 @@ func (a Addr) Sockaddr(family int) (sa sys.Sockaddr, err error) {
 		err = sa.SetAddrPort(family, a.ap)
 	case a.kind == addrUnix && family == sys.AF_UNIX:
 		err = sa.SetUnix(a.name)
+	case a.kind == addrRaw && a.name == "":
+		err = errors.ErrUnsupported
+	case a.kind == addrRaw && a.Family() == family:
+		err = sa.SetRaw([]byte(a.name))
 	case a.kind == addrNone:
 		err = fmt.Errorf("%w: no address", loop.ErrMisuse)
 	default:
@@ -89,6 +97,9 @@ func (a Addr) Family() int {
 	switch {
 	case a.kind == addrUnix:
 		return sys.AF_UNIX
+	case a.kind == addrRaw:
+		sa := a.raw()
+		return sa.Family()
 	case a.ap.Addr().Is4():
 		return sys.AF_INET
 	}
@@ -124,6 +135,8 @@ func (a Addr) String() string {
 		return a.ap.String()
 	case a.kind == addrUnix && a.name == "":
 		return "@"
+	case a.kind == addrRaw:
+		return a.rawString()
 	}
 	return a.name
 }

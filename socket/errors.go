@@ -53,9 +53,12 @@ func (e *OpError) Temporary() bool { return sys.Exhausted(e.Err) }
 // opError wraps err once. What comes from the loop and not from the socket
 // passes as it is: a cancellation, an interrupt, a wrong task.
 func opError(op string, addr Addr, err error) error {
+	if err == nil || err == loop.ErrWouldBlock {
+		return err // without the allocation that errors.As takes
+	}
 	var wrapped *OpError
 	switch {
-	case err == nil, err == loop.ErrWouldBlock, errors.As(err, &wrapped),
+	case errors.As(err, &wrapped),
 		errors.Is(err, loop.Cancelled), errors.Is(err, loop.ErrInterrupt),
 		errors.Is(err, loop.ErrWrongTask), errors.Is(err, loop.ErrInternal):
 		return err
@@ -89,4 +92,13 @@ func (s *Socket) dataError(op string, addr Addr, err error) error {
 // misuse reports a call that cannot mean anything.
 func misuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", loop.ErrMisuse, fmt.Sprintf(format, args...))
+}
+
+// String names the kind in a word.
+func (k ErrorKind) String() string {
+	names := [errorKinds]string{"other", "broken", "timeout", "cancelled", "closed", "panic"}
+	if k < errorKinds {
+		return names[k]
+	}
+	return fmt.Sprintf("ErrorKind(%d)", uint8(k))
 }

@@ -103,6 +103,28 @@ func (ln *Listener) AcceptNowait() (*Conn, error) {
 	return c, nil
 }
 
+// AcceptBatchNowait takes connections that wait, as many as dst has room for,
+// and returns their number; it never suspends: ErrWouldBlock if none waits. The
+// length of dst is the bound, which keeps a burst of new clients from those who
+// are served already; 16 gains all that there is to gain. An error beside
+// connections says why there are no more of them, as AcceptNowait would.
+func (ln *Listener) AcceptBatchNowait(dst []*Conn) (int, error) {
+	if len(dst) == 0 {
+		return 0, misuse("accepting a batch of no connections")
+	}
+	for i := range dst {
+		c, err := ln.AcceptNowait()
+		if i > 0 && err == loop.ErrWouldBlock {
+			return i, nil
+		}
+		if err != nil {
+			return i, err
+		}
+		dst[i] = c
+	}
+	return len(dst), nil
+}
+
 // next accepts a descriptor.
 func (ln *Listener) next(t *loop.Task) (acceptance, error) {
 	if t.Loop() != ln.s.d.Loop() {

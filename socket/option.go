@@ -3,6 +3,7 @@ package socket
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/lion-go/lion/sys"
@@ -20,75 +21,9 @@ type Option[T any] struct {
 	// Instead of the two, for options that are not ints.
 	get func(fd sys.FD) (T, error)
 	set func(fd sys.FD, v T) error
+
+	six *Option[T] // takes its place on IPv6 sockets, if there is one
 }
-
-// Options of all sockets; see socket(7).
-var (
-	// ReuseAddr lets a listener take an address on which connections of an
-	// earlier one are still dying. On Windows it means something else, and
-	// dangerous: see ExclusiveAddr.
-	ReuseAddr = flag("SO_REUSEADDR", sys.SOL_SOCKET, sys.SO_REUSEADDR)
-	// ReusePort lets several sockets have one address; Linux spreads what
-	// comes in over them.
-	ReusePort = flag("SO_REUSEPORT", sys.SOL_SOCKET, sys.SO_REUSEPORT)
-	// ExclusiveAddr keeps others from taking the address on Windows.
-	ExclusiveAddr = flag("SO_EXCLUSIVEADDRUSE", sys.SOL_SOCKET, sys.SO_EXCLUSIVEADDRUSE)
-	// SendBuffer is the size of the send buffer in bytes. Linux doubles what
-	// is set, and reports the double.
-	SendBuffer = number("SO_SNDBUF", sys.SOL_SOCKET, sys.SO_SNDBUF)
-	// ReceiveBuffer is the size of the receive buffer in bytes; see SendBuffer.
-	ReceiveBuffer = number("SO_RCVBUF", sys.SOL_SOCKET, sys.SO_RCVBUF)
-	// Broadcast lets datagrams be sent to broadcast addresses.
-	Broadcast = flag("SO_BROADCAST", sys.SOL_SOCKET, sys.SO_BROADCAST)
-	// OutOfBandInline leaves urgent bytes where they are in the stream.
-	OutOfBandInline = flag("SO_OOBINLINE", sys.SOL_SOCKET, sys.SO_OOBINLINE)
-	// Linger tells what Close does with output that has not been delivered.
-	Linger = Option[LingerTime]{name: "SO_LINGER", level: sys.SOL_SOCKET, number: sys.SO_LINGER,
-		get: getLinger, set: setLinger}
-)
-
-// Options of TCP; see tcp(7).
-var (
-	// NoDelay sends small segments at once. Connections made by this package
-	// have it on.
-	NoDelay = flag("TCP_NODELAY", sys.IPPROTO_TCP, sys.TCP_NODELAY)
-	// KeepAlive has the peer probed when nothing comes for long.
-	KeepAlive = flag("SO_KEEPALIVE", sys.SOL_SOCKET, sys.SO_KEEPALIVE)
-	// KeepAliveIdle is the time without traffic before the first probe, in
-	// whole seconds.
-	KeepAliveIdle = duration("TCP_KEEPIDLE", sys.IPPROTO_TCP, sys.TCP_KEEPIDLE, time.Second)
-	// KeepAliveInterval is the time between probes, in whole seconds.
-	KeepAliveInterval = duration("TCP_KEEPINTVL", sys.IPPROTO_TCP, sys.TCP_KEEPINTVL, time.Second)
-	// KeepAliveCount is how many probes go unanswered before the connection
-	// is broken.
-	KeepAliveCount = number("TCP_KEEPCNT", sys.IPPROTO_TCP, sys.TCP_KEEPCNT)
-	// UserTimeout is how long sent data may stay unacknowledged before the
-	// connection is broken, in whole milliseconds; 0 is the system's default.
-	UserTimeout = duration("TCP_USER_TIMEOUT", sys.IPPROTO_TCP, sys.TCP_USER_TIMEOUT,
-		time.Millisecond)
-	// DeferAccept wakes a listener only when the first bytes of a connection
-	// have come, or that time has passed, in whole seconds.
-	DeferAccept = duration("TCP_DEFER_ACCEPT", sys.IPPROTO_TCP, sys.TCP_DEFER_ACCEPT, time.Second)
-	// NotSentLowWater makes a socket writable only when fewer bytes than that
-	// are waiting to be sent.
-	NotSentLowWater = number("TCP_NOTSENT_LOWAT", sys.IPPROTO_TCP, sys.TCP_NOTSENT_LOWAT)
-	// QuickAck sends acknowledgements at once, until the system decides
-	// otherwise.
-	QuickAck = flag("TCP_QUICKACK", sys.IPPROTO_TCP, sys.TCP_QUICKACK)
-	// FastOpen is the number of connections that may bring data before the
-	// handshake is done; 0 is none.
-	FastOpen = number("TCP_FASTOPEN", sys.IPPROTO_TCP, sys.TCP_FASTOPEN)
-)
-
-// Options of IP; see ip(7) and ipv6(7).
-var (
-	// V6Only keeps IPv4 out of an IPv6 socket. Listeners of this package set
-	// it one way or the other.
-	V6Only = flag("IPV6_V6ONLY", sys.IPPROTO_IPV6, sys.IPV6_V6ONLY)
-	// BindAddressNoPort leaves the choice of a port to connect, which knows
-	// the peer, when only an address is bound.
-	BindAddressNoPort = flag("IP_BIND_ADDRESS_NO_PORT", sys.IPPROTO_IP, sys.IP_BIND_ADDRESS_NO_PORT)
-)
 
 // LingerTime is the value of the option Linger.
 type LingerTime struct {
@@ -106,6 +41,9 @@ func (o Option[T]) Supported() bool { return o.number != 0 }
 
 // Get reads the option, see getsockopt(2). Sync-coloured.
 func (o Option[T]) Get(s *Socket) (v T, err error) {
+	if o.six != nil && s.family == sys.AF_INET6 {
+		return o.six.Get(s)
+	}
 	if err = s.open(); err != nil {
 		return v, opError("getsockopt "+o.name, Addr{}, err)
 	}
@@ -123,6 +61,9 @@ func (o Option[T]) Get(s *Socket) (v T, err error) {
 // Set changes the option, see setsockopt(2). A value that the option cannot
 // have is refused with ErrMisuse. Sync-coloured.
 func (o Option[T]) Set(s *Socket, v T) error {
+	if o.six != nil && s.family == sys.AF_INET6 {
+		return o.six.Set(s, v)
+	}
 	err := s.open()
 	if err == nil && o.set != nil {
 		if err = o.set(s.d.FD(), v); err == nil {
@@ -270,4 +211,52 @@ func setLinger(fd sys.FD, l LingerTime) error {
 		return err
 	}
 	return sys.SetLinger(fd, l.On, seconds)
+}
+
+// onOff is a flag whose value for on is not 1 everywhere.
+func onOff(name string, level, number, on int) Option[bool] {
+	o := flag(name, level, number)
+	o.toInt = func(v bool) (int, error) {
+		if v {
+			return on, nil
+		}
+		return 0, nil
+	}
+	o.fromInt = func(n int) bool { return n == on }
+	return o
+}
+
+// perFamily is an option that has a name of its own in IPv6.
+func perFamily[T any](four, six Option[T]) Option[T] {
+	four.six = &six
+	return four
+}
+
+// nameMax is the longest value of an option that is a name, with its NUL:
+// IFNAMSIZ and TCP_CA_NAME_MAX are 16.
+const nameMax = 16
+
+// name is an option that is a short text.
+func name(name string, level, number int) Option[string] {
+	return Option[string]{name: name, level: level, number: number,
+		get: func(fd sys.FD) (string, error) {
+			var raw [nameMax]byte
+			n, err := sys.Getsockopt(fd, level, number, raw[:])
+			text, _, _ := strings.Cut(string(raw[:n]), "\x00")
+			return text, err
+		},
+		set: func(fd sys.FD, v string) error {
+			if len(v) >= nameMax || strings.Contains(v, "\x00") {
+				return misuse("%s of %q", name, v)
+			}
+			return sys.Setsockopt(fd, level, number, []byte(v))
+		}}
+}
+
+// firstOf is the first of two numbers that this system has.
+func firstOf(a, b int) int {
+	if a != 0 {
+		return a
+	}
+	return b
 }

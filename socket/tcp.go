@@ -160,3 +160,47 @@ func (c *setup) prepareTCP(s *Socket) error {
 	}
 	return NoDelay.Set(s, true)
 }
+
+// samePortTries is how often ListenTCPEach asks for another port when the first
+// socket was given one that is taken for another address. The chance is that of
+// meeting a port in use, each time.
+const samePortTries = 16
+
+// ListenTCPEach listens on each of several addresses at one port, the same for
+// all of them: with port 0 the system chooses one that all have free. So "[::]"
+// and "0.0.0.0" together are two listeners, one for each family, at one port.
+// If one of them fails all are closed. Options are as for ListenTCP.
+// Sync-coloured.
+func ListenTCPEach(
+	l *loop.Loop, addrs []netip.Addr, port uint16, opts ...SetupOption,
+) ([]*Listener, error) {
+	setup, err := newSetup(opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, misuse("listening on no address")
+	}
+	for try := 1; ; try++ {
+		all, err := setup.listenEach(l, addrs, port)
+		if err == nil || port != 0 || try == samePortTries || !errors.Is(err, sys.EADDRINUSE) {
+			return all, err
+		}
+	}
+}
+
+func (c *setup) listenEach(l *loop.Loop, addrs []netip.Addr, port uint16) ([]*Listener, error) {
+	var all []*Listener
+	for _, addr := range addrs {
+		ln, err := c.listen(l, InetAddr(netip.AddrPortFrom(addr, port)))
+		if err != nil {
+			for _, ln := range all {
+				_ = ln.Close() // that one failed is the news
+			}
+			return nil, err
+		}
+		all = append(all, ln)
+		port = ln.Addr().AddrPort().Port()
+	}
+	return all, nil
+}

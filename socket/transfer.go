@@ -24,7 +24,7 @@ func (s *Socket) recv(t *loop.Task, b []byte, flags int) (int, error) {
 	if err := s.claim(t, &s.receiving); err != nil {
 		return 0, err
 	}
-	n, err := retry(t, s, sys.Readable, func() (int, error) { return s.tryRecv(b, flags) })
+	n, err := retry(t, s, s.receiveWant(flags), func() (int, error) { return s.tryRecv(b, flags) })
 	s.receiving = false
 	return n, err
 }
@@ -34,7 +34,7 @@ func (s *Socket) RecvNowait(b []byte, flags int) (int, error) {
 	if s.receiving {
 		return 0, opError("recv", Addr{}, loop.ErrBusy)
 	}
-	n, err := once(s, sys.Readable, func() (int, error) { return s.tryRecv(b, flags) })
+	n, err := once(s, s.receiveWant(flags), func() (int, error) { return s.tryRecv(b, flags) })
 	if err != nil {
 		return n, s.dataError("recv", Addr{}, err)
 	}
@@ -87,13 +87,15 @@ type Msg = sys.Msg
 
 // RecvMsg receives into m, see sys.RecvMsg for what it stores and recvmsg(2),
 // waiting until there is something. A datagram that did not fit sets
-// sys.MSG_TRUNC in m.Flags. It is a checkpoint; after Cancelled nothing has
-// been taken.
+// sys.MSG_TRUNC in m.Flags. Descriptors that come along are closed unless
+// m.WantRights asks for them. With sys.MSG_ERRQUEUE it waits for the error
+// queue (Linux), whose entries ControlMessage.ExtendedError decodes. It is a
+// checkpoint; after Cancelled nothing has been taken.
 func (s *Socket) RecvMsg(t *loop.Task, m *Msg, flags int) (int, error) {
 	if err := s.claim(t, &s.receiving); err != nil {
 		return 0, s.dataError("recvmsg", Addr{}, err)
 	}
-	n, err := retry(t, s, sys.Readable, func() (int, error) { return s.tryRecvMsg(m, flags) })
+	n, err := retry(t, s, s.receiveWant(flags), func() (int, error) { return s.tryRecvMsg(m, flags) })
 	s.receiving = false
 	if err != nil {
 		return n, s.dataError("recvmsg", Addr{}, err)
@@ -107,7 +109,7 @@ func (s *Socket) RecvMsgNowait(m *Msg, flags int) (int, error) {
 	if s.receiving {
 		return 0, opError("recvmsg", Addr{}, loop.ErrBusy)
 	}
-	n, err := once(s, sys.Readable, func() (int, error) { return s.tryRecvMsg(m, flags) })
+	n, err := once(s, s.receiveWant(flags), func() (int, error) { return s.tryRecvMsg(m, flags) })
 	if err != nil {
 		return n, s.dataError("recvmsg", Addr{}, err)
 	}
@@ -127,7 +129,11 @@ func (s *Socket) tryRecvMsg(m *Msg, flags int) (int, error) {
 // stream that may be less than its buffers hold, and the number of bytes is
 // returned. It is a checkpoint; after Cancelled nothing has been sent.
 func (s *Socket) SendMsg(t *loop.Task, m *Msg, flags int) (int, error) {
-	if err := s.claim(t, &s.sending); err != nil {
+	err := s.sendable(m)
+	if err == nil {
+		err = s.claim(t, &s.sending)
+	}
+	if err != nil {
 		return 0, s.dataError("sendmsg", Addr{}, err)
 	}
 	n, err := retry(t, s, sys.Writable, func() (int, error) { return s.trySendMsg(m, flags) })
@@ -141,8 +147,12 @@ func (s *Socket) SendMsg(t *loop.Task, m *Msg, flags int) (int, error) {
 // SendMsgNowait is SendMsg that never suspends: ErrWouldBlock if nothing is
 // taken.
 func (s *Socket) SendMsgNowait(m *Msg, flags int) (int, error) {
-	if s.sending {
-		return 0, opError("sendmsg", Addr{}, loop.ErrBusy)
+	err := s.sendable(m)
+	if err == nil && s.sending {
+		err = loop.ErrBusy
+	}
+	if err != nil {
+		return 0, opError("sendmsg", Addr{}, err)
 	}
 	n, err := once(s, sys.Writable, func() (int, error) { return s.trySendMsg(m, flags) })
 	if err != nil {

@@ -76,6 +76,7 @@ const (
 	EHOSTUNREACH    = darwin.EHOSTUNREACH
 	EINPROGRESS     = darwin.EINPROGRESS
 	EINVAL          = darwin.EINVAL
+	EIO             = darwin.EIO
 	EISCONN         = darwin.EISCONN
 	EMFILE          = darwin.EMFILE
 	EMSGSIZE        = darwin.EMSGSIZE

@@ -75,6 +75,7 @@ const (
 	EHOSTUNREACH    = linux.EHOSTUNREACH
 	EINPROGRESS     = linux.EINPROGRESS
 	EINVAL          = linux.EINVAL
+	EIO             = linux.EIO
 	EISCONN         = linux.EISCONN
 	EMFILE          = linux.EMFILE
 	EMSGSIZE        = linux.EMSGSIZE

@@ -77,6 +77,7 @@ const (
 	EHOSTUNREACH    = windows.EHOSTUNREACH
 	EINPROGRESS     = windows.EINPROGRESS
 	EINVAL          = windows.EINVAL
+	EIO             = windows.EIO
 	EISCONN         = windows.EISCONN
 	EMFILE          = windows.EMFILE
 	EMSGSIZE        = windows.EMSGSIZE

@@ -36,6 +36,7 @@ const (
 	EHOSTUNREACH    = syscall.EHOSTUNREACH
 	EINPROGRESS     = syscall.EINPROGRESS
 	EINVAL          = syscall.EINVAL
+	EIO             = syscall.EIO
 	EISCONN         = syscall.EISCONN
 	EMFILE          = syscall.EMFILE
 	EMSGSIZE        = syscall.EMSGSIZE

@@ -36,7 +36,12 @@ func RecvMMsg(fd FD, ms []Msg, flags int) (int, error) {
 		_, err := RecvMsg(fd, &ms[0], flags)
 		return one(err), err
 	}
-	return batch(unix.SYS_RECVMMSG, fd, ms, uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	control := anyControl(ms)
+	n, err := batch(unix.SYS_RECVMMSG, fd, ms, receiveFlags(flags, control))
+	if err == EINVAL && len(control) > 0 {
+		n, err = batch(unix.SYS_RECVMMSG, fd, ms, receiveFlags(flags, nil))
+	}
+	return n, err
 }
 
 // SendMMsg sends up to MaxBatch messages, each as SendMsg does, see
@@ -52,6 +57,16 @@ func SendMMsg(fd FD, ms []Msg, flags int) (int, error) {
 		return one(err), err
 	}
 	return batch(unix.SYS_SENDMMSG, fd, ms, uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// anyControl is the room for control data of the first message that has some.
+func anyControl(ms []Msg) []byte {
+	for i := range ms {
+		if len(ms[i].Control) > 0 {
+			return ms[i].Control
+		}
+	}
+	return nil
 }
 
 // one is how many messages a call for a single one transferred.

@@ -55,8 +55,10 @@ type Msg struct {
 // puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. RecvMsg never waits. After an
 // error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
-	o := transfer(unix.SYS_RECVMSG, fd, m, m.recvHeader(),
-		uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	o := transfer(unix.SYS_RECVMSG, fd, m, m.recvHeader(), receiveFlags(flags, m.Control))
+	if o.e == EINVAL && len(m.Control) > 0 {
+		o = transfer(unix.SYS_RECVMSG, fd, m, m.recvHeader(), receiveFlags(flags, nil))
+	}
 	if o.e != 0 {
 		if m.WantName {
 			m.Name.Reset()
@@ -65,6 +67,16 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 	}
 	m.received(o)
 	return m.N, nil
+}
+
+// receiveFlags are the flags of a receive. Descriptors come with control data
+// only, and are to be close-on-exec. Families that pass none may refuse that
+// flag (packet_recvmsg in net/packet/af_packet.c does); then it is left out.
+func receiveFlags(flags int, control []byte) uintptr {
+	if len(control) == 0 {
+		return uintptr(flags) | unix.MSG_DONTWAIT
+	}
+	return uintptr(flags) | unix.MSG_DONTWAIT | unix.MSG_CMSG_CLOEXEC
 }
 
 // received notes what a receive brought.

@@ -37,6 +37,7 @@ const (
 	EHOSTUNREACH    Errno = windows.WSAEHOSTUNREACH
 	EINPROGRESS     Errno = windows.WSAEINPROGRESS
 	EINVAL          Errno = windows.WSAEINVAL
+	EIO             Errno = syscall.EIO
 	EISCONN         Errno = windows.WSAEISCONN
 	EMFILE          Errno = windows.WSAEMFILE
 	EMSGSIZE        Errno = windows.WSAEMSGSIZE
