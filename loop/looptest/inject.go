@@ -1,6 +1,7 @@
 package looptest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -11,9 +12,12 @@ import (
 const momentsMax = 100_000
 
 // CancelEverywhere runs main again and again, and cancels it each time at
-// another moment: at the first at which a deadline could expire, at the
-// second, and so on, until it ends without coming to be cancelled. It returns
-// how many moments there were.
+// another moment, the first, the second, and so on, until it ends without
+// coming to be cancelled. It returns how many moments there were.
+//
+// A moment is whenever a cancellation can come: before each turn of any task,
+// and since every checkpoint ends a turn, that is at every checkpoint; and at
+// each look at the clock within a turn, since a deadline may pass there.
 //
 // Every run is one of Run: main fails the test if it returns an error that is
 // not a Cancelled, if it hangs, or if it leaves something behind. Time is
@@ -34,18 +38,18 @@ func (c Config) CancelEverywhere(
 		}
 	}()
 	for moments = 1; moments <= momentsMax; moments++ {
-		clock := &injector{Clock: NewAutojumpClock(), moment: moments}
+		in := &injector{Clock: NewAutojumpClock(), moment: moments}
 		c.Run(tb, func(t *loop.Task) error {
 			return loop.Scoped(t, func(s *loop.Scope) error {
-				clock.scope = s
-				defer func() { clock.scope = nil }()
+				in.scope = s
+				defer func() { in.scope = nil }()
 				return main(t)
 			})
-		}, append(opts, loop.WithClock(clock))...)
+		}, append(slices.Clip(opts), loop.WithClock(in), in.option())...)
 		switch {
 		case tb.Failed():
 			tb.FailNow()
-		case !clock.done:
+		case !in.done:
 			return moments - 1
 		}
 	}
@@ -53,25 +57,36 @@ func (c Config) CancelEverywhere(
 	return momentsMax
 }
 
-// injector is a clock that cancels a scope when it is read for the nth time:
-// whenever the loop reads its clock deadlines may expire, so nothing happens
-// here that could not happen elsewhere.
+// injector cancels a scope at the nth moment. It is the clock of the loop:
+// whenever that is read deadlines may expire, so nothing happens here that
+// could not happen elsewhere.
 type injector struct {
 	*Clock
-	scope  *loop.Scope
-	moment int
-	reads  int
-	done   bool
+	scope   *loop.Scope
+	moment  int
+	moments int // so far
+	done    bool
 }
 
 // Now returns the virtual time.
 func (i *injector) Now() time.Time {
-	if i.scope != nil && !i.done {
-		i.reads++
-		if i.reads == i.moment {
-			i.done = true
-			i.scope.Cancel("injected")
-		}
-	}
+	i.pass()
 	return i.Clock.Now()
+}
+
+func (i *injector) option() loop.Option {
+	return loop.WithInstrument(&loop.Instrument{
+		Name: "looptest.CancelEverywhere", BeforeTurn: func(*loop.Task) { i.pass() },
+	})
+}
+
+// pass counts a moment.
+func (i *injector) pass() {
+	if i.scope == nil || i.done {
+		return
+	}
+	if i.moments++; i.moments == i.moment {
+		i.done = true
+		_ = i.scope.Cancel("injected") // it refuses no cancellation on its loop
+	}
 }

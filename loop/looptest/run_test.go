@@ -122,37 +122,3 @@ func TestSeedIsKept(t *testing.T) {
 		t.Errorf("seeds %v", all)
 	}
 }
-
-// TestSeedReplays runs a program in which order matters twice with each seed.
-func TestSeedReplays(t *testing.T) {
-	trace := func(t *testing.T) (names string) {
-		Run(t, func(task *loop.Task) error {
-			return loop.Nurse(task, func(n *loop.Nursery) error {
-				for _, name := range []string{"a", "b", "c"} {
-					n.Spawn(func(task *loop.Task) error {
-						for range 20 {
-							names += name
-							if err := loop.Checkpoint(task); err != nil {
-								return err
-							}
-						}
-						return nil
-					})
-				}
-				return nil
-			})
-		})
-		return names
-	}
-	different := map[string]bool{}
-	Seeds(t, 20, func(t *testing.T) {
-		first := trace(t)
-		if second := trace(t); first != second {
-			t.Errorf("one seed, two schedules:\n%s\n%s", first, second)
-		}
-		different[first] = true
-	})
-	if *seedFlag == 0 && len(different) < 10 {
-		t.Errorf("20 seeds gave %d schedules", len(different))
-	}
-}

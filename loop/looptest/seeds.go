@@ -11,6 +11,9 @@ import (
 var seedFlag = flag.Uint64("lion.seed", 0,
 	"run tests of tasks with this seed instead of a seed drawn by lot")
 
+var seedsFlag = flag.Int("lion.seeds", 0,
+	"let tests that go through seeds go through so many, instead of as many as they ask for")
+
 // seeds maps the names of running tests to their seeds.
 var seeds sync.Map
 
@@ -38,11 +41,14 @@ func announce(tb testing.TB, seed uint64) {
 	})
 }
 
-// Seeds runs fn n times, each time as a subtest with another seed; or once
-// with that of the flag -lion.seed. It is for tests of what must hold in
-// every order.
+// Seeds runs fn n times, each time as a subtest with another seed; or as often
+// as the flag -lion.seeds says; or once with that of the flag -lion.seed. It is
+// for tests of what must hold in every order.
 func Seeds(t *testing.T, n int, fn func(t *testing.T)) {
 	t.Helper()
+	if *seedsFlag > 0 {
+		n = *seedsFlag
+	}
 	first, last := uint64(1), uint64(n)
 	if *seedFlag != 0 {
 		first, last = *seedFlag, *seedFlag
