@@ -109,12 +109,20 @@ func (t *Task) deliver() error {
 	if err == ErrInterrupt {
 		t.loop.interrupted, t.alert = false, t.lost() != nil
 	}
-	if t.refusals < math.MaxUint16 {
-		t.refusals++
-	}
+	t.refuse()
 	t.loop.schedulePoints++
 	t.yield()
 	return err
+}
+
+// refuse counts how often the task has been told that it is cancelled.
+func (t *Task) refuse() {
+	if t.refusals == math.MaxUint16 {
+		return
+	}
+	if t.refusals++; t.refusals == ignoredRefusals && t.loop.hooks != nil {
+		t.loop.tellTask(t, hookIgnored)
+	}
 }
 
 // spend is called when the credit of the running task is used up: it looks

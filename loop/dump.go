@@ -277,10 +277,6 @@ func (d *dumper) details(group []int) string {
 	return " (" + strings.Join(all, "; ") + ")"
 }
 
-// ignoredRefusals is how often a task must have been told that it is cancelled
-// before that is worth a remark: clean-up takes a few.
-const ignoredRefusals = 100
-
 // remarks tells what is around the task.
 func (d *dumper) remarks(t *TaskSnapshot) string {
 	var b strings.Builder

@@ -254,7 +254,7 @@ func TestADumpNamesWhoIgnoresItsCancellation(t *testing.T) {
 				return nil
 			}, loop.WithTaskName("deaf"))
 			n.Cancel("enough")
-			for range 200 {
+			for range 1100 {
 				loop.Yield(task)
 			}
 			wantText(t, dumpOf(task), "deaf: ", "told: loop: cancelled (explicit: enough",

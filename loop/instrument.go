@@ -31,6 +31,7 @@ type Instrument struct {
 	Started    func(*Task)        // its first turn begins; called on the goroutine it runs on
 	BeforeTurn func(*Task)        // it is about to run
 	AfterTurn  func(*Task)        // Task.Waiting and Task.Ended tell why
+	Ignored    func(*Task)        // it has been told 1000 times that it is cancelled, and goes on
 	Exited     func(*Task, error) // its function has ended; called where Started was
 }
 
@@ -47,6 +48,7 @@ const (
 	hookStarted
 	hookBeforeTurn
 	hookAfterTurn
+	hookIgnored
 	hookExited
 	hookCount
 )
@@ -148,6 +150,8 @@ func (in *Instrument) hook(k hook) func(happening) {
 		return aboutTask(in.BeforeTurn)
 	case hookAfterTurn:
 		return aboutTask(in.AfterTurn)
+	case hookIgnored:
+		return aboutTask(in.Ignored)
 	}
 	return in.rareHook(k)
 }
@@ -209,7 +213,14 @@ func (in *Instrument) reportFailure(err error) {
 // tellTask is tell for the hooks about a task, and small where it is called.
 //
 //go:noinline
-func (l *Loop) tellTask(t *Task, k hook) { l.tell(k, happening{task: t}) }
+func (l *Loop) tellTask(t *Task, k hook) {
+	if k == hookBeforeTurn && l.watchdog != nil {
+		l.watchdog.turn(t)
+	}
+	if len(l.hooks.listeners[k]) > 0 {
+		l.tell(k, happening{task: t})
+	}
+}
 
 // tellTurnEnded tells of the end of the current task's turn. If it neither
 // ended nor waits it has gone to the end of the queue by itself.

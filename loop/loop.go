@@ -86,6 +86,7 @@ type Loop struct {
 	number    uint64
 	goroutine atomic.Uint64 // the number of the goroutine that runs the loop
 	asked     snapshotRequests
+	watchdog  *watchdog // nil: none
 	dumpTo    io.Writer
 	dumpOn    []os.Signal
 

@@ -35,6 +35,10 @@ type Statistics struct {
 	CancelPoints   uint64 // cancel points passed
 	SchedulePoints uint64 // schedule points passed, whether or not they ended a turn
 
+	// What the watchdog saw; see WithWatchdog.
+	Stalls       uint64        // turns that exceeded its threshold
+	LongestStall time.Duration // the longest of them so far
+
 	Poller sys.PollerStatistics // of the loop's poller
 }
 
@@ -92,6 +96,9 @@ func (l *Loop) statistics() Statistics {
 		CancelPoints:   l.cancelPoints,
 		SchedulePoints: l.schedulePoints,
 		Poller:         l.poller.Statistics(),
+	}
+	if w := l.watchdog; w != nil {
+		s.Stalls, s.LongestStall = w.stalls.Load(), time.Duration(w.longest.Load())
 	}
 	if next := l.timers.next(); next != never {
 		s.NextDeadline, s.HasDeadline = time.Duration(next-l.cachedNow), true
