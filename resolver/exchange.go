@@ -1,0 +1,220 @@
+package resolver
+
+import (
+	"slices"
+	"time"
+
+	"github.com/lion-go/lion/loop"
+)
+
+// An exchange asks the questions of a flight until all are answered. Each
+// attempt is a task with a fresh socket, connected to one server: the kernel
+// drops what comes from elsewhere, and the port is one more thing that a
+// forger has to guess. When an answer takes too long the next server is asked
+// as well, or the same one again, and the first answer wins.
+
+// inFlight is how many attempts there may be at a time for one flight.
+const inFlight = 2
+
+type exchange struct {
+	s         *stub
+	f         *flight
+	order     []*server
+	questions []*question
+	attempts  []*attempt // those that go on
+	launched  []int      // attempts by server
+	nursery   *loop.Nursery
+	lot       loop.ParkingLot // of the task that coordinates
+	news      bool            // a server failed: go on at once
+	deadline  time.Time
+}
+
+// question is a type of record that is asked for.
+type question struct {
+	qtype   uint16
+	done    bool
+	refused []*server // who will never answer it
+	err     *Error    // what the last of them said
+	partial *answer   // from an answer that was cut off
+}
+
+// work asks what a flight wants to know.
+func (s *stub) work(t *loop.Task, f *flight) error {
+	step := len(f.parts)
+	if s.conf.SingleRequest {
+		step = 1
+	}
+	for at := 0; at < len(f.parts); at += step {
+		x := &exchange{s: s, f: f, order: s.order(t.Now())}
+		x.launched = make([]int, len(x.order))
+		x.deadline = t.Now().Add(s.conf.Timeout * time.Duration(s.conf.Attempts))
+		for _, p := range f.parts[at : at+step] {
+			x.questions = append(x.questions, &question{qtype: p.qtype})
+		}
+		if err := x.run(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *exchange) run(t *loop.Task) error {
+	return loop.Nurse(t, func(n *loop.Nursery) error {
+		x.nursery = n
+		err := x.coordinate(t)
+		_ = n.Cancel("the answers are there") // it fails only for a closed nursery
+		return err
+	})
+}
+
+// coordinate launches attempts until everything is answered, nobody is left to
+// be asked, or the time is over.
+func (x *exchange) coordinate(t *loop.Task) error {
+	for turn := 0; !x.finished(); {
+		when := x.deadline
+		if at := x.pick(turn); at >= 0 {
+			turn = at + 1
+			round := x.launched[at%len(x.order)]
+			if err := x.launch(t, at%len(x.order)); err != nil {
+				return err
+			}
+			when = t.Now().Add(x.s.hedge(x.order[at%len(x.order)], round))
+		} else if len(x.attempts) == 0 {
+			break
+		}
+		if err := x.pause(t, when); err != nil {
+			return err
+		}
+		if !t.Now().Before(x.deadline) {
+			break
+		}
+	}
+	x.giveUp(t.Now())
+	return nil
+}
+
+func (x *exchange) finished() bool {
+	return !slices.ContainsFunc(x.questions, func(q *question) bool { return !q.done })
+}
+
+// pick returns the turn of the next server that can be asked something, or -1.
+func (x *exchange) pick(turn int) int {
+	for i := range len(x.order) {
+		at := (turn + i) % len(x.order)
+		if x.launched[at] < x.s.conf.Attempts && len(x.open(x.order[at])) > 0 {
+			return turn + i
+		}
+	}
+	return -1
+}
+
+// open are the questions that a server has not refused to answer.
+func (x *exchange) open(at *server) []*question {
+	var list []*question
+	for _, q := range x.questions {
+		if !q.done && !slices.Contains(q.refused, at) {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// launch starts an attempt. If there are too many the oldest one ends: it had
+// its time.
+func (x *exchange) launch(t *loop.Task, at int) error {
+	if len(x.attempts) >= inFlight {
+		oldest := x.attempts[0]
+		x.s.silent(oldest.server, t.Now())
+		oldest.end()
+	}
+	again := slices.Max(x.launched) > 0
+	x.launched[at]++
+	a := &attempt{x: x, server: x.order[at], sent: t.Now(), again: again}
+	plain := x.launched[at] > 2 // perhaps it drops what it does not know
+	for _, q := range x.open(a.server) {
+		a.asked = append(a.asked, a.ask(q, plain))
+	}
+	if again {
+		x.s.r.counters.hedges.Add(1)
+	}
+	x.attempts = append(x.attempts, a)
+	return x.nursery.Spawn(a.run)
+}
+
+// pause suspends until there is news, everything is answered, or it is time.
+func (x *exchange) pause(t *loop.Task, when time.Time) error {
+	if when.After(x.deadline) {
+		when = x.deadline
+	}
+	err := loop.MoveOnAt(t, when, func(*loop.Scope) error {
+		for !x.finished() && !x.news {
+			if err := x.lot.Park(t, "answer of a name server"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	x.news = false
+	return err
+}
+
+func (x *exchange) wake() { x.lot.UnparkAll() }
+
+// answer publishes what was found out for a question.
+func (x *exchange) answer(q *question, a answer, now time.Time) {
+	if q.done {
+		return
+	}
+	q.done = true
+	x.s.r.cache.put(now, x.f.key.name, q.qtype, a)
+	x.f.publish(q.qtype, a)
+	x.wake()
+}
+
+// refuse notes that a server will not answer a question. If it was the last
+// one, that is the answer.
+func (x *exchange) refuse(q *question, at *server, cause error, now time.Time) {
+	if q.done || slices.Contains(q.refused, at) {
+		return
+	}
+	q.refused = append(q.refused, at)
+	q.err = &Error{Code: Again, Name: x.f.key.name, Server: at.addr, Err: cause}
+	x.news = true
+	x.wake()
+	if len(q.refused) == len(x.order) {
+		x.settle(q, now)
+	}
+}
+
+// settle ends a question that nobody answered.
+func (x *exchange) settle(q *question, now time.Time) {
+	if q.partial != nil && len(q.partial.addrs) > 0 {
+		x.s.r.counters.truncated.Add(1)
+		q.partial.expires = time.Time{}
+		x.answer(q, *q.partial, now)
+		return
+	}
+	if q.err == nil {
+		q.err = &Error{Code: Again, Name: x.f.key.name, Err: loop.ErrTimeout}
+		if len(x.order) > 0 {
+			q.err.Server = x.order[0].addr
+		}
+	}
+	x.answer(q, answer{err: q.err, expires: now.Add(failureTTL)}, now)
+}
+
+// giveUp ends what is still open, and notes who was silent.
+func (x *exchange) giveUp(now time.Time) {
+	late := !x.finished()
+	for _, a := range x.attempts {
+		overdue := now.Sub(a.sent) >= minHedge && !a.heard
+		if late || overdue && len(x.attempts) > 1 {
+			x.s.silent(a.server, now)
+		}
+	}
+	for _, q := range x.questions {
+		if !q.done {
+			x.settle(q, now)
+		}
+	}
+}
