@@ -331,3 +331,41 @@ func ExampleWithKeepGoing() {
 	// heard: bad request
 	// <nil>
 }
+
+// S435: services that the work relies on, and its clean-up too, live in a
+// nursery around that of the work, which cancels them when the work is done.
+func TestS435ServicesOutliveTheWork(t *testing.T) {
+	virtually(t, func(task *loop.Task, clock *looptest.Clock) error {
+		served := 0
+		service := func(task *loop.Task) error {
+			for {
+				if err := loop.Sleep(task, time.Second); err != nil {
+					return err
+				}
+				served++
+			}
+		}
+		err := loop.Nurse(task, func(services *loop.Nursery) error {
+			services.Spawn(service)
+			err := loop.Nurse(task, func(work *loop.Nursery) error {
+				work.Spawn(func(task *loop.Task) error {
+					err := loop.SleepForever(task)
+					cleanup := loop.Shield(task, func(*loop.Scope) error {
+						return loop.Sleep(task, 5*time.Second) // and is served meanwhile
+					})
+					return errors.Join(err, cleanup)
+				})
+				return work.Spawn(func(task *loop.Task) error {
+					return errors.Join(loop.Sleep(task, 2500*time.Millisecond), errKey)
+				})
+			})
+			services.Cancel("the work is done")
+			return err
+		})
+		want(t, "the work", err, errKey)
+		if served != 7 || clock.Elapsed() != 7500*time.Millisecond {
+			t.Errorf("served %d times in %v", served, clock.Elapsed())
+		}
+		return nil
+	})
+}
