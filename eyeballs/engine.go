@@ -220,9 +220,22 @@ func (e *engine) begin() {
 	addr := e.list[0]
 	e.list = e.list[1:]
 	a := attempt{Attempt: Attempt{Addr: addr, Target: e.target(addr), Start: e.now}}
-	e.next = e.now + e.c.delayFor(addr, e.began.Add(e.now))
+	e.next = max(e.punctual()+e.c.delayFor(addr, e.began.Add(e.now)), e.now+MinSpacing)
 	e.attempts = append(e.attempts, a)
 	e.out = append(e.out, action{kind: dialTo, rank: len(e.attempts) - 1, target: a.Target})
+}
+
+// punctual is the time from which the delay of an attempt that starts now
+// counts: when it was due, if a loop that is a little late is to blame for the
+// rest, so that the lateness of many attempts does not add up. A loop that was
+// held up for longer counts from now.
+func (e *engine) punctual() time.Duration {
+	if n := len(e.attempts); n > 0 && e.attempts[n-1].running() {
+		if late := e.now - e.next; late > 0 && late < MinSpacing {
+			return e.next
+		}
+	}
+	return e.now
 }
 
 func (e *engine) abandonOldest() {

@@ -56,6 +56,26 @@ func TestE32NoBurstAfterAStall(t *testing.T) {
 	}
 }
 
+// A loop that is a little late each time does not become later and later, and
+// never brings two attempts closer than the minimum.
+func TestLatenessDoesNotAddUp(t *testing.T) {
+	e := newEngine(mustConfig(t), epoch, both)
+	e.start(addrsOf("4a", "4b", "4c", "4d"))
+	for i := 1; i <= 3; i++ {
+		at, _ := e.deadline()
+		if want := time.Duration(i) * 250 * ms; at != want {
+			t.Errorf("attempt %d is due at %v, want %v", i, at, want)
+		}
+		e.step(at+9*ms, nil)
+	}
+	e = newEngine(mustConfig(t, WithAttemptDelay(MinSpacing)), epoch, both)
+	e.start(addrsOf("4a", "4b", "4c"))
+	e.step(19*ms, nil)
+	if at, _ := e.deadline(); at != 29*ms {
+		t.Errorf("after an attempt at 19ms the next is due at %v, want 29ms", at)
+	}
+}
+
 // A stall that hides a success: the success counts, not the timer.
 func TestStallHidesASuccess(t *testing.T) {
 	e := newEngine(mustConfig(t), epoch, both)

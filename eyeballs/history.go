@@ -14,11 +14,11 @@ const HistoryMax = 4096
 // after that time: networks recover.
 const HistoryLife = 10 * time.Minute
 
-// A History remembers the outcomes of races: addresses that did not answer go
-// to the end of later lists, so that a dead address costs nothing the second
-// time; and round trips tell how long an attempt may keep the next one waiting.
-// It never puts one family before the other as long as an address of the latter
-// is not known to be dead.
+// A History remembers the outcomes of races. Addresses that did not answer go
+// to the end of later lists, and those that did to the front of lists with such
+// addresses, so that a dead address costs nothing the second time; and round
+// trips tell how long an attempt may keep the next one waiting. An address that
+// works is never overtaken by one of the other family for being slower.
 //
 // The zero value is an empty one. It belongs to one loop. When the host moves
 // to another network nothing of it holds: call NetworkChanged.
@@ -43,7 +43,12 @@ type outcome struct {
 func (h *History) NetworkChanged() { *h = History{} }
 
 // Len returns how many addresses are remembered.
-func (h *History) Len() int { return len(h.outcomes) }
+func (h *History) Len() int {
+	if h == nil {
+		return 0
+	}
+	return len(h.outcomes)
+}
 
 // Failed notes that an address did not connect. Dial and Connect do that by
 // themselves; it is for those who hear of it in other ways.
@@ -121,16 +126,28 @@ func (h *History) unlink(o *outcome) {
 	}
 }
 
-// split divides addresses into those that may answer and those that did not.
-func (h *History) split(addrs []netip.AddrPort, now time.Time) (live, dead []netip.AddrPort) {
-	for _, addr := range addrs {
-		if o := h.find(addr, now); o != nil && o.dead {
-			dead = append(dead, addr)
-		} else {
-			live = append(live, addr)
-		}
+// split divides addresses into those to be tried first, next and last: those
+// that are known to live, the unknown ones, and those that are known to be dead.
+// As long as none of them is dead, it leaves the first two in their order: what
+// a resolver rotates is not to be nailed to what happened to be tried.
+func (h *History) split(addrs []netip.AddrPort, now time.Time) (classes [3][]netip.AddrPort) {
+	if h.Len() == 0 {
+		classes[0] = addrs
+		return classes
 	}
-	return live, dead
+	for _, addr := range addrs {
+		class := 1
+		if o := h.find(addr, now); o != nil && o.dead {
+			class = 2
+		} else if o != nil {
+			class = 0
+		}
+		classes[class] = append(classes[class], addr)
+	}
+	if len(classes[2]) == 0 {
+		return [3][]netip.AddrPort{addrs}
+	}
+	return classes
 }
 
 // timeout is the time in which an address that lives answers: the

@@ -74,6 +74,16 @@ func TestDeadFamilyGoesLast(t *testing.T) {
 	}
 }
 
+// The same if the host has more of the dead family: who is known to live goes
+// before who is not known at all.
+func TestKnownBeforeUnknown(t *testing.T) {
+	starts, took := races(t, 2, nil,
+		[2]string{"dns", "AAAA@0=6a,6b,6c A@0=4a"}, [2]string{"with", "6a=bh 6b=bh 6c=bh"})
+	if want := []time.Duration{270 * ms, 20 * ms}; !slices.Equal(took, want) {
+		t.Errorf("the races took %v, want %v: %v", took, want, starts)
+	}
+}
+
 // Scenario E86: the memory fades, and an address that failed is tried in its
 // turn.
 func TestE86MemoryFades(t *testing.T) {

@@ -71,6 +71,9 @@ func (e *engine) answer(ev event) {
 	if len(ev.addrs) == 0 {
 		l.state = lookupNegative
 	}
+	if len(e.list) == 0 {
+		e.next = max(e.next, e.now) // nothing was due until now, so nothing is late
+	}
 	e.sort()
 	e.stage(ev.family)
 }

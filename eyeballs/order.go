@@ -1,6 +1,9 @@
 package eyeballs
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // In which order addresses are tried. What comes in is sorted already, by the
 // caller or by the resolver (RFC 6724), family by family. Then: addresses that
@@ -8,8 +11,9 @@ import "net/netip"
 // go; families alternate; and addresses that did not answer lately go to the
 // end. The order is made again from all that is known whenever an answer comes.
 
-// maxAddresses bounds the addresses of a race. A name with two hundred is rare;
-// at 250 ms each, a thousand last for four minutes.
+// maxAddresses bounds the addresses of a race, and what sorting them costs. A
+// name with two hundred is rare; at 250 ms each, a thousand last for four
+// minutes.
 const maxAddresses = 1024
 
 // sort makes the list of what is to be tried.
@@ -19,40 +23,36 @@ func (e *engine) sort() {
 		known = append(append([]netip.AddrPort(nil),
 			e.lookups[e.c.prefer].addrs...), e.lookups[e.c.prefer.other()].addrs...)
 	}
-	seen := make(map[netip.AddrPort]bool, len(known))
 	var sorted []netip.AddrPort
 	for _, addr := range known {
 		addr = e.native(addr)
-		if !seen[addr] && e.c.families.has(familyOf(addr)) && len(sorted) < maxAddresses {
-			seen[addr] = true
+		if len(sorted) < maxAddresses && e.c.families.has(familyOf(addr)) &&
+			!slices.Contains(sorted, addr) {
 			sorted = append(sorted, addr)
 		}
 	}
 	if e.c.sort != nil {
 		e.c.sort(sorted)
 	}
-	live, dead := e.c.history.split(sorted, e.began.Add(e.now))
-	order := append(interleave(live, e.c.firstCount), interleave(dead, e.c.firstCount)...)
+	order := make([]netip.AddrPort, 0, len(sorted))
+	for _, class := range e.c.history.split(sorted, e.began.Add(e.now)) {
+		order = append(order, interleave(class, e.c.firstCount)...)
+	}
 	e.list = e.unstarted(order)
 }
 
 func (e *engine) unstarted(order []netip.AddrPort) []netip.AddrPort {
-	started := make(map[netip.AddrPort]bool, len(e.attempts))
-	for i := range e.attempts {
-		started[e.attempts[i].Addr] = true
-	}
-	kept := order[:0]
-	for _, addr := range order {
-		if !started[addr] && len(e.attempts)+len(kept) < maxAddresses {
-			kept = append(kept, addr)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(order, func(addr netip.AddrPort) bool {
+		return slices.ContainsFunc(e.attempts, func(a attempt) bool { return a.Addr == addr })
+	})
 }
 
 // interleave lets the families alternate after the first count addresses of the
 // leading one, which is that of the first address.
 func interleave(sorted []netip.AddrPort, count int) []netip.AddrPort {
+	if len(sorted) < 2 {
+		return sorted
+	}
 	var lead, rest []netip.AddrPort
 	for _, addr := range sorted {
 		if familyOf(addr) == familyOf(sorted[0]) {

@@ -50,18 +50,14 @@ func (r *race) run(t *loop.Task) (conn, error) {
 		return nil, err
 	}
 	r.e = newEngine(r.c, t.Now(), routes)
-	var stopped error
-	err = loop.Nurse(t, func(n *loop.Nursery) error {
-		r.n = n
-		stopped = r.timed(t)
-		return errors.Join(r.endLookups(), n.Cancel("the race is over"))
-	}, loop.WithName("eyeballs"))
+	//lion:opt lone-attempt a single address needs no nursery, no task and no scope
+	if r.resolve == nil && len(r.addrs) == 1 && r.c.handshake == nil {
+		err = r.timed(t, r.alone)
+	} else {
+		err = r.crowd(t)
+	}
 	won := r.settle(t)
-	switch {
-	case err != nil: // a hook panicked
-	case stopped != nil:
-		err = stopped
-	case won == nil:
+	if err == nil && won == nil {
 		err = r.e.failure(r.address, false)
 	}
 	if err != nil && won != nil {
@@ -71,12 +67,43 @@ func (r *race) run(t *loop.Task) (conn, error) {
 	return won, err
 }
 
-// timed conducts the race within the time that the call has.
-func (r *race) timed(t *loop.Task) error {
-	if r.c.timeout == 0 {
-		return r.conduct(t)
+// crowd runs a race of several.
+func (r *race) crowd(t *loop.Task) error {
+	var stopped error
+	err := loop.Nurse(t, func(n *loop.Nursery) error {
+		r.n = n
+		stopped = r.timed(t, r.conduct)
+		return errors.Join(r.endLookups(), n.Cancel("the race is over"))
+	}, loop.WithName("eyeballs"))
+	if err != nil {
+		return err // a hook panicked
 	}
-	err := loop.FailAfter(t, r.c.timeout, func(*loop.Scope) error { return r.conduct(t) })
+	return stopped
+}
+
+// alone makes the only attempt there can be.
+func (r *race) alone(t *loop.Task) error {
+	defer func() { r.e.cancel(r.now(t)) }()
+	if err := loop.CheckpointIfCancelled(t); err != nil {
+		return err
+	}
+	for _, a := range r.e.start(r.addrs) {
+		r.entries = append(r.entries, &entry{})
+		ev := r.try(t, a.rank, a.target)
+		if err := loop.CheckpointIfCancelled(t); err != nil {
+			return err
+		}
+		r.e.step(r.now(t), []event{ev})
+	}
+	return nil
+}
+
+// timed runs the race within the time that the call has.
+func (r *race) timed(t *loop.Task, run func(t *loop.Task) error) error {
+	if r.c.timeout == 0 {
+		return run(t)
+	}
+	err := loop.FailAfter(t, r.c.timeout, func(*loop.Scope) error { return run(t) })
 	if errors.Is(err, loop.ErrTimeout) {
 		return r.e.failure(r.address, true)
 	}
@@ -120,9 +147,8 @@ func (r *race) now(t *loop.Task) time.Duration { return t.Now().Sub(r.e.began) }
 // wait sleeps until there is news or the engine's deadline.
 func (r *race) wait(t *loop.Task) error {
 	at, limited := r.e.deadline()
-	late := limited && at <= r.now(t)
 	switch {
-	case len(r.mail) > 0 || late:
+	case len(r.mail) > 0 || limited && at <= r.now(t):
 	case limited:
 		err := loop.MoveOnAt(t, r.e.began.Add(at), func(s *loop.Scope) error {
 			return r.lot.Park(t, "eyeballs")
@@ -130,15 +156,10 @@ func (r *race) wait(t *loop.Task) error {
 		if err != nil {
 			return err
 		}
-		late = r.now(t) >= at
 	default:
 		if err := r.lot.Park(t, "eyeballs"); err != nil {
 			return err
 		}
-	}
-	//lion:opt lone-attempt nobody can tie with the only attempt: a pass less
-	if !late && len(r.entries) == 1 && r.resolve == nil {
-		return nil
 	}
 	return loop.Yield(t)
 }
@@ -177,9 +198,15 @@ func (r *race) start(rank int, target netip.AddrPort) error {
 	}, loop.WithTaskName("attempt"))
 }
 
-// attempt connects, shakes hands, and tells how it went. If it was cancelled
-// nobody listens: the engine has ended it, or the race.
+// attempt makes an attempt and tells how it went. If it was cancelled nobody
+// listens: the engine has ended it, or the race.
 func (r *race) attempt(t *loop.Task, rank int, target netip.AddrPort) error {
+	r.post(r.try(t, rank, target))
+	return nil
+}
+
+// try connects and shakes hands.
+func (r *race) try(t *loop.Task, rank int, target netip.AddrPort) event {
 	en := r.entries[rank]
 	c, stage, err := r.c.open(t, target)
 	if err == nil {
@@ -189,12 +216,10 @@ func (r *race) attempt(t *loop.Task, rank int, target netip.AddrPort) error {
 		}
 	}
 	if err == nil {
-		r.post(event{kind: attemptWon, rank: rank})
-		return nil
+		return event{kind: attemptWon, rank: rank}
 	}
 	en.close()
-	r.post(event{kind: attemptFailed, rank: rank, stage: stage, err: err})
-	return nil
+	return event{kind: attemptFailed, rank: rank, stage: stage, err: err}
 }
 
 // shake waits until the engine allows it, and runs the handshake.
