@@ -42,17 +42,35 @@ func (c *catcher) receive(s os.Signal) {
 	switch c.count++; c.count {
 	case 1:
 		c.first = s
+		c.interrupt()
 	case 2:
-		c.report(s)
+		c.reported = make(chan struct{})
+		go c.report(s)
 	default:
 		c.exit(exitStatus(s))
+		c.interrupt() // where a test has replaced exit
 	}
+}
+
+func (c *catcher) interrupt() {
 	c.late = true
 	for _, l := range c.loops {
 		if l.Interrupt() == nil {
 			c.late = false
 		}
 	}
+}
+
+// report prints where everything is, and interrupts. A loop may take a second
+// not to answer, and standard error may be blocked: the third signal is heard
+// all the same.
+func (c *catcher) report(s os.Signal) {
+	defer close(c.reported)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "lion: second %v; the next one ends the process\n\n", s)
+	_ = DumpAll(&b, c.loops...) // a buffer takes everything
+	c.interrupt()
+	_, _ = b.WriteTo(os.Stderr)
 }
 
 // stop gives the signals back. It reports whether one came so late that no
@@ -69,19 +87,6 @@ func (c *catcher) stop() (late bool) {
 		<-c.reported
 	}
 	return c.late || len(left) > 0
-}
-
-// report prints where everything is. Should standard error be blocked, the
-// third signal is still heard.
-func (c *catcher) report(s os.Signal) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "lion: second %v; the next one ends the process\n\n", s)
-	_ = DumpAll(&b, c.loops...) // a buffer takes everything
-	c.reported = make(chan struct{})
-	go func() {
-		defer close(c.reported)
-		_, _ = b.WriteTo(os.Stderr)
-	}()
 }
 
 // withInterrupt adds an interrupt that no loop took to the result of a run.

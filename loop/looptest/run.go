@@ -38,8 +38,9 @@ type Config struct {
 // a turn. A run that takes longer than Patience fails the test with a list of
 // the tasks and the stacks of all goroutines. So does one that leaves behind
 // a task, a timer, a registered descriptor, an open descriptor or a
-// goroutine. In main and its children, tb.FailNow and what calls it may be
-// used: it ends the task, and with it the run and the test.
+// goroutine; and so does an interrupt from the keyboard, which stops the run as
+// it would stop a program. In main and its children, tb.FailNow and what calls
+// it may be used: it ends the task, and with it the run and the test.
 func Run(tb testing.TB, main func(*loop.Task) error, opts ...loop.Option) {
 	tb.Helper()
 	Config{}.Run(tb, main, opts...)
@@ -113,8 +114,11 @@ func (c Config) guard(
 		all = append(all, loop.WithAlwaysReschedule())
 	}
 	all = append(all, opts...)
-	before := takeInventory(tb)
 	var loops seen
+	if !c.bubble { // signals are not of this world
+		defer ownInterrupt(tb, &loops)()
+	}
+	before := takeInventory(tb)
 	ended := make(chan error, 1)
 	go func() { ended <- run(loops.add, all) }()
 	limit := c.Limit
