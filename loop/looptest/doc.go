@@ -12,6 +12,21 @@
 //		}
 //	}
 //
+// What there is, by what it answers:
+//
+//   - Does it fail, hang or leak? Run, RunErr, Config; AssertError for trees of
+//     errors.
+//   - What does it do in an hour? Clock; WaitAllTasksBlocked, to let others
+//     come to where they wait.
+//   - In every order? Seeds, Replays, Trace; in one certain order? Sequencer.
+//   - Whenever it is cancelled? CancelEverywhere; is it a checkpoint?
+//     AssertCheckpoint, AssertNoCheckpoint.
+//   - However bytes are cut, and wherever they stop? EachSplit, EachBreak,
+//     Sabotage. Is it a Stream at all? TestStream, TestOneWay.
+//   - Together with goroutines? Bubble. On every kernel? EachKernel.
+//
+// docs/testing.md shows them at work.
+//
 // A test made with Run takes nothing from other tests and leaves nothing
 // behind; so it must not run in parallel with tests that open descriptors or
 // start goroutines.

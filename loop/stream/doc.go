@@ -1,6 +1,12 @@
 // Package stream says what a byte stream is: the interface that TCP and unix
 // connections, TLS, pipes and memory streams satisfy, and the small helpers
-// that work on any of them.
+// that work on any of them: a Reader for lines and other units with a limit,
+// ReceiveExactly, SendAllVectored, and Staple, which makes one stream of two
+// pipes.
+//
+// Pipe makes a pipe of the system, and AdoptReader and AdoptWriter take over
+// descriptors from elsewhere. NewMemory and NewLockstep make streams that need
+// no system.
 //
 // # The contract
 //
@@ -22,6 +28,15 @@
 //
 // One task may receive while another one sends. Two in one direction would mix
 // up their bytes: the second gets ErrBusy, and nothing happens to the first.
+//
+// An Abort, where there is one, is a Close that drops what is on its way: the
+// peer gets an error instead of the end. Where there is none, Close serves.
+//
+// A ReceiveCloser and a SendCloser are streams that go one way. There Close is
+// how the peer of a sender comes to the end.
+//
+// looptest.TestStream and looptest.TestOneWay check all this, for
+// implementations of your own.
 //
 // Errors match loop.ErrClosed if this side closed the stream, loop.ErrBroken
 // if anything else broke it, and loop.Cancelled if the scope was cancelled.

@@ -69,11 +69,11 @@ func TestPipeStatistics(t *testing.T) {
 // TestS388NoPipe reads what can not be read: that is no end, and no silence.
 func TestS388NoPipe(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
+		r, w := pipe(task, t) // or the test is skipped
+		defer r.Close()
 		dir, err := os.Open(t.TempDir())
 		must(t, err)
 		defer dir.Close()
-		r, w := pipe(task, t) // or the test is skipped
-		defer r.Close()
 		fd, err := sys.Dup(sys.FD(dir.Fd()))
 		must(t, err)
 		d, err := stream.AdoptReader(task.Loop(), fd)
