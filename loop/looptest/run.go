@@ -120,7 +120,12 @@ func (c Config) guard(
 	}
 	before := takeInventory(tb)
 	ended := make(chan error, 1)
-	go func() { ended <- run(loops.add, all) }()
+	go func() {
+		// A callback that calls FailNow ends this goroutine.
+		var err error = &loop.PanicError{Task: "loop", Goexit: true}
+		defer func() { ended <- err }()
+		err = run(loops.add, all)
+	}()
 	limit := c.Limit
 	if limit == 0 {
 		limit = Patience

@@ -122,3 +122,44 @@ func TestSeedIsKept(t *testing.T) {
 		t.Errorf("seeds %v", all)
 	}
 }
+
+// FailNow ends the test from wherever it is called on a loop: in a task under
+// a shield, in one of several loops, in a callback.
+func TestFailNowElsewhere(t *testing.T) {
+	places := map[string]func(r *recorder, fail func()){
+		"shield": func(r *recorder, fail func()) {
+			_ = RunErr(r, func(task *loop.Task) error {
+				return loop.Shield(task, func(*loop.Scope) error {
+					fail()
+					return nil
+				})
+			})
+		},
+		"one of several loops": func(r *recorder, fail func()) {
+			_ = Config{}.RunEach(r, 2, func(task *loop.Task, i int) error {
+				if i == 1 {
+					fail()
+				}
+				return loop.SleepForever(task)
+			})
+		},
+		"callback": func(r *recorder, fail func()) {
+			_ = RunErr(r, func(task *loop.Task) error {
+				if err := task.Loop().CallSoon(fail); err != nil {
+					return err
+				}
+				return loop.SleepForever(task)
+			})
+		},
+	}
+	for name, run := range places {
+		reached := false
+		r := record(func(r *recorder) {
+			run(r, func() { r.Fatalf("at once") })
+			reached = true
+		})
+		if !r.failed || reached || len(r.messages) > 2 {
+			t.Errorf("%s: failed = %v, went on = %v\n%s", name, r.failed, reached, r.text())
+		}
+	}
+}
