@@ -43,8 +43,10 @@
 //
 // # Neighbours
 //
-// Ordinary goroutines reach a loop through Loop.CallSoon and Loop.Do. Code in
-// a task must not block its goroutine for long: all tasks of the loop wait.
+// Ordinary goroutines reach a loop through Loop.CallSoon and Loop.Do, and the
+// tasks of another loop through Call; a Waker is for who has more to hand over
+// than one call. Blocking code goes to the package worker, signals come from
+// the package signals. Code in a task must not block its goroutine for long: all tasks of the loop wait.
 // It must not call runtime.LockOSThread, which is fatal in a coroutine, and
 // must not hold a sync.Mutex across a call that is given a task.
 //

@@ -177,6 +177,7 @@ func newLoop(opts []Option) (*Loop, error) {
 		foreign:    map[sys.FD]*Descriptor{},
 		number:     loopNumbers.Add(1),
 	}
+	l.interrupts = Waker{loop: l, fn: l.interruptNow} // an option may use it
 	for _, opt := range opts {
 		if err := opt(l); err != nil {
 			return nil, err
@@ -185,7 +186,6 @@ func newLoop(opts []Option) (*Loop, error) {
 	if l.rng == nil {
 		l.rng = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	l.interrupts = Waker{loop: l, fn: l.interruptNow}
 	l.rootScope = &Scope{loop: l, state: scopeActive}
 	l.root = &Task{loop: l, scope: l.rootScope, rare: &taskRare{name: "root"}}
 	l.rootScope.task = l.root

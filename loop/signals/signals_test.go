@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/looptest"
@@ -250,4 +251,42 @@ func TestNextIsCancelled(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// The recipe for a server: the signal stops what waits for work at once, what
+// has begun has the grace, and what goes on after that is cancelled.
+func TestS260GracefulStop(t *testing.T) {
+	needRaise(t)
+	const grace = 30 * time.Second
+	clock := looptest.NewAutojumpClock()
+	ended := map[string]time.Duration{}
+	looptest.Run(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(func(t2 *loop.Task) error {
+				return signals.Receive(t2, []os.Signal{sys.Terminate}, func(q *signals.Queue) error {
+					s, err := q.Next(t2)
+					if err != nil {
+						return err
+					}
+					return n.Scope().Stop(grace, s.String())
+				})
+			})
+			serve := func(name string, finish func(*loop.Task) error) {
+				n.Spawn(func(t2 *loop.Task) error {
+					loop.UntilStop(t2, func(*loop.Scope) error { return loop.SleepForever(t2) })
+					err := finish(t2)
+					ended[name] = clock.Elapsed()
+					return err
+				})
+			}
+			serve("idle", func(*loop.Task) error { return nil })
+			serve("busy", func(t2 *loop.Task) error { return loop.Sleep(t2, 10*time.Second) })
+			serve("stuck", loop.SleepForever)
+			looptest.WaitAllTasksBlocked(task, t)
+			return sys.Raise(sys.Terminate)
+		})
+	}, loop.WithClock(clock))
+	if ended["idle"] != 0 || ended["busy"] != 10*time.Second || ended["stuck"] != grace {
+		t.Errorf("ended: %v", ended)
+	}
 }
