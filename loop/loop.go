@@ -102,6 +102,7 @@ type Loop struct {
 
 	// Options and counters.
 	alwaysReschedule bool
+	atHome           func() bool // whether this is the goroutine of a loop; nil: unchecked
 	seeded           bool
 	living           int
 	parkedTasks      int
@@ -142,6 +143,14 @@ func WithSeed(seed uint64) Option {
 // ends the turn of its task.
 func WithAlwaysReschedule() Option {
 	return func(l *Loop) error { l.alwaysReschedule = true; return nil }
+}
+
+// WithGoroutineCheck makes every cancel point look whether it was called on the
+// goroutine of a loop at all, which costs a microsecond: a handle that is used
+// in a foreign goroutine is then refused with ErrWrongTask even while its task
+// is running. It is for tests, and for the hunt of what the race detector saw.
+func WithGoroutineCheck() Option {
+	return func(l *Loop) error { l.atHome = onLoopGoroutine; return nil }
 }
 
 // WithEntryQueueSize bounds the calls from outside that wait for the loop.

@@ -319,6 +319,7 @@ func (n *Nursery) spawn(fn func(*Task) error, pc uintptr) *Task {
 		t = new(Task)
 	}
 	t.loop, t.fn, t.pc, t.id, t.scope = l, fn, pc, l.nextID, &n.scope
+	t.alert = l.atHome != nil
 	if l.current != nil {
 		t.locals = l.current.locals
 	}

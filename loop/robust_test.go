@@ -300,3 +300,35 @@ func tcpPair(task *loop.Task, t *testing.T) (client, server sys.FD) {
 	check(err)
 	return client, server
 }
+
+// S109: with the check of goroutines the handle of a running task is refused
+// in a foreign goroutine, whatever is tried; the task itself goes on as ever.
+func TestS109GoroutineCheck(t *testing.T) {
+	tries := map[string]func(*loop.Task) error{
+		"Checkpoint":            loop.Checkpoint,
+		"CheckpointIfCancelled": loop.CheckpointIfCancelled,
+		"ShieldedCheckpoint":    loop.ShieldedCheckpoint,
+		"Yield":                 loop.Yield,
+		"Sleep":                 func(t *loop.Task) error { return loop.Sleep(t, 1) },
+		"Park":                  func(t *loop.Task) error { return loop.Park(t, "test", nil) },
+		"Nurse":                 func(t *loop.Task) error { return loop.Nurse(t, func(*loop.Nursery) error { return nil }) },
+		"Scoped":                func(t *loop.Task) error { return loop.Scoped(t, func(*loop.Scope) error { return nil }) },
+	}
+	abroad := func(task *loop.Task) error {
+		for name, try := range tries {
+			answer := make(chan error)
+			go func() { answer <- try(task) }()
+			want(t, name+" in a foreign goroutine", <-answer, loop.ErrWrongTask)
+			if name != "Park" {
+				want(t, name+" at home", try(task), nil)
+			}
+		}
+		return nil
+	}
+	looptest.Run(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(abroad)
+			return loop.FailAfter(task, time.Hour, func(*loop.Scope) error { return abroad(task) })
+		})
+	}, loop.WithGoroutineCheck())
+}

@@ -44,10 +44,10 @@ func BenchmarkSpawnJoin(b *testing.B) {
 }
 
 // inTask runs a benchmark as the main task of a loop.
-func inTask(b *testing.B, run func(*loop.Task) error) {
+func inTask(b *testing.B, run func(*loop.Task) error, opts ...loop.Option) {
 	b.Helper()
 	b.ReportAllocs()
-	if err := loop.Run(run); err != nil {
+	if err := loop.Run(run, opts...); err != nil {
 		b.Fatal(err)
 	}
 }
