@@ -46,7 +46,7 @@ var policy = layers.Policy{
 		{Package: "resolver", Imports: "socket loop loop/locks loop/worker github.com/miekg/dns golang.org/x/net/idna",
 			Tests: "sys"},
 		{Package: "eyeballs", Imports: "socket loop", Tests: "sys loop/stream"},
-		{Package: "sendfile", Imports: "socket sys loop loop/worker"},
+		{Package: "sendfile", Imports: "socket sys loop loop/stream loop/worker"},
 		{Package: "socket/stdnet", Imports: "socket eyeballs resolver sendfile loop loop/stream sys",
 			Tests: "golang.org/x/net/nettest"},
 

@@ -293,11 +293,13 @@ func (s *Socket) open() error {
 // claim reserves a direction of a stream for the task that is about to use it,
 // until the flag is cleared. Tasks of other loops are refused here, since a
 // call that does not have to wait would not notice them.
-func (s *Socket) claim(t *loop.Task, flag *bool) error {
+func (s *Socket) claim(t *loop.Task, flag *bool) error { return s.hold(t.Loop(), flag) }
+
+func (s *Socket) hold(l *loop.Loop, flag *bool) error {
 	switch {
 	case s.closed:
 		return loop.ErrClosed
-	case t.Loop() != s.d.Loop():
+	case l != s.d.Loop():
 		return fmt.Errorf("using a socket of another loop: %w", loop.ErrWrongTask)
 	case s.typ != sys.SOCK_STREAM:
 	case *flag:

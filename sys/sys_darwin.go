@@ -406,6 +406,20 @@ func DupConn(c any) (FD, error) { return darwin.DupConn(c) }
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) { return darwin.NewPoller() }
 
+// Sendfile sends up to n bytes of the file, from the offset on, over a stream
+// socket; see sendfile(2). Zero bytes are the end of the file.
+// errors.ErrUnsupported if this file cannot be sent so.
+func Sendfile(socket, file FD, offset int64, n int) (int, error) {
+	return darwin.Sendfile(socket, file, offset, n)
+}
+
+// Cached answers errors.ErrUnsupported: Darwin does not tell what would be read
+// from a disk.
+func Cached(file FD, offset int64) (bool, error) { return darwin.Cached(file, offset) }
+
+// Splice answers errors.ErrUnsupported: Darwin has no such call.
+func Splice(from, to FD, n int) (int, error) { return darwin.Splice(from, to, n) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return darwin.Catchable(s) }

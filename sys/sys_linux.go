@@ -434,6 +434,22 @@ func DupConn(c any) (FD, error) { return linux.DupConn(c) }
 // eventfd(2) if that is needed.
 func NewPoller() (*Poller, error) { return linux.NewPoller() }
 
+// Sendfile sends up to n bytes of the file, from the offset on, over a stream
+// socket; see sendfile(2). Zero bytes are the end of the file.
+// errors.ErrUnsupported if this file cannot be sent so.
+func Sendfile(socket, file FD, offset int64, n int) (int, error) {
+	return linux.Sendfile(socket, file, offset, n)
+}
+
+// Cached reports whether the byte of the file at the offset can be read without
+// waiting for a disk; so can the end of the file. errors.ErrUnsupported if the
+// file system does not tell.
+func Cached(file FD, offset int64) (bool, error) { return linux.Cached(file, offset) }
+
+// Splice moves up to n bytes from one descriptor to another, of which one is a
+// pipe; see splice(2). It never waits. Zero bytes are the end of a stream.
+func Splice(from, to FD, n int) (int, error) { return linux.Splice(from, to, n) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return linux.Catchable(s) }

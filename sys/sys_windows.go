@@ -391,6 +391,18 @@ func DupConn(c any) (FD, error) { return windows.DupConn(c) }
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) { return windows.NewPoller() }
 
+// Sendfile answers errors.ErrUnsupported.
+func Sendfile(socket, file FD, offset int64, n int) (int, error) {
+	return windows.Sendfile(socket, file, offset, n)
+}
+
+// Cached answers errors.ErrUnsupported: Windows does not tell what would be
+// read from a disk.
+func Cached(file FD, offset int64) (bool, error) { return windows.Cached(file, offset) }
+
+// Splice answers errors.ErrUnsupported: Windows has no such call.
+func Splice(from, to FD, n int) (int, error) { return windows.Splice(from, to, n) }
+
 // Catchable reports whether a program can handle s: whether the Go runtime
 // makes it of some console event.
 func Catchable(s os.Signal) bool { return windows.Catchable(s) }

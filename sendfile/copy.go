@@ -1,0 +1,191 @@
+package sendfile
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
+)
+
+// UnsentError is the error of a Copy that was broken off with bytes in its
+// hands: they have been received, and could not be sent.
+type UnsentError struct {
+	Data []byte // at most 64 KiB
+	Err  error  // why they could not be sent
+}
+
+// Error tells the reason and the number of bytes.
+func (e *UnsentError) Error() string {
+	return fmt.Sprintf("%v (%d bytes were received and not sent)", e.Err, len(e.Data))
+}
+
+// Unwrap returns the reason.
+func (e *UnsentError) Unwrap() error { return e.Err }
+
+// Copy moves what src receives to dst: n bytes, or everything up to the end of
+// src if n is negative. An end before n bytes is no error: the count tells. It
+// returns how many bytes were sent. If it is cancelled, or dst fails, bytes
+// that it holds come back in an *UnsentError: none is lost. While it runs others
+// that receive on src or send on dst get loop.ErrBusy. It does not end or
+// close either. It is a checkpoint, and so is each piece.
+func Copy(
+	t *loop.Task, dst, src *socket.Conn, n int64, opts ...Option,
+) (moved int64, err error) {
+	if err := loop.CheckpointIfCancelled(t); err != nil {
+		return 0, err
+	}
+	x := &relay{left: n, all: n < 0}
+	for _, opt := range opts {
+		opt(&x.config)
+	}
+	if x.in, err = src.ClaimReceive(t.Loop()); err != nil {
+		return 0, err
+	}
+	defer x.in.Release()
+	if x.out, err = dst.ClaimSend(t.Loop()); err != nil {
+		return 0, err
+	}
+	defer x.out.Release()
+	err = x.run(t)
+	if failed := x.pipe.close(); err == nil {
+		err = failed
+	}
+	if x.method != nil {
+		*x.method = x.used
+	}
+	return x.moved, err
+}
+
+// relay is one call of Copy.
+type relay struct {
+	config
+	in, out socket.Claim
+	left    int64
+	all     bool
+	moved   int64
+	used    Method
+	pipe    pipe
+	refused bool // splice is not to be had
+}
+
+func (x *relay) run(t *loop.Task) error {
+	if x.left == 0 {
+		return loop.ShieldedCheckpoint(t)
+	}
+	bulk := false
+	for x.all || x.left > 0 {
+		n, err := 0, error(nil)
+		if bulk && !x.refused {
+			n, err = x.splice(t)
+		} else {
+			n, err = x.copy(t)
+		}
+		if err != nil || n == 0 {
+			return err
+		}
+		// A full piece says that there is more. Small ones cost less by a copy.
+		bulk = n >= piece/2
+	}
+	return nil
+}
+
+func (x *relay) sent(n int) {
+	x.moved += int64(n)
+	x.left -= int64(n)
+	if x.progress != nil {
+		x.progress(x.moved)
+	}
+}
+
+// room is how much may be taken of src at once.
+func (x *relay) room(most int) int {
+	if x.all {
+		return most
+	}
+	return int(min(x.left, int64(most)))
+}
+
+// copy moves one piece through user space. Zero bytes are the end.
+func (x *relay) copy(t *loop.Task) (int, error) {
+	buf := lend()
+	defer giveBack(buf)
+	n, err := x.in.Receive(t, (*buf)[:x.room(piece)])
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	for rest := (*buf)[:n]; len(rest) > 0; {
+		sent, err := x.out.Send(t, rest, 0)
+		x.sent(sent)
+		if rest = rest[sent:]; err != nil {
+			return n, &UnsentError{Data: append([]byte(nil), rest...), Err: err}
+		}
+	}
+	return n, nil
+}
+
+// splice moves one piece through the pipe, in the kernel. The pipe is empty at
+// first, so that a socket is all that can make it wait.
+func (x *relay) splice(t *loop.Task) (int, error) {
+	if err := x.pipe.open(); err != nil {
+		x.refused = true
+		return x.copy(t)
+	}
+	n, err := x.in.Call(t, "splice", func(fd sys.FD) (int, error) {
+		return sys.Splice(fd, x.pipe.w, x.room(piece))
+	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		x.refused = true
+		return x.copy(t)
+	}
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	x.used = Splice
+	for x.pipe.held = n; x.pipe.held > 0; {
+		sent, err := x.out.Call(t, "splice", func(fd sys.FD) (int, error) {
+			return sys.Splice(x.pipe.r, fd, x.pipe.held)
+		})
+		x.sent(sent)
+		if x.pipe.held -= sent; err != nil {
+			return n, x.pipe.rescue(err)
+		}
+	}
+	return n, nil
+}
+
+// pipe belongs to one Copy: it is never handed to another with bytes in it.
+type pipe struct {
+	r, w   sys.FD
+	opened bool
+	held   int // bytes in it
+}
+
+func (p *pipe) open() (err error) {
+	if !p.opened {
+		p.r, p.w, err = sys.Pipe()
+		p.opened = err == nil
+	}
+	return err
+}
+
+func (p *pipe) close() error {
+	if !p.opened {
+		return nil
+	}
+	return errors.Join(sys.Close(p.r), sys.Close(p.w))
+}
+
+// rescue takes out what could not be sent.
+func (p *pipe) rescue(why error) error {
+	data := make([]byte, p.held)
+	for got := 0; got < len(data); {
+		n, err := sys.Read(p.r, data[got:])
+		if err != nil || n == 0 {
+			return &UnsentError{Data: data[:got], Err: errors.Join(why, err)}
+		}
+		got += n
+	}
+	return &UnsentError{Data: data, Err: why}
+}
