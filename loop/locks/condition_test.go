@@ -2,6 +2,7 @@ package locks_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/lion-go/lion/loop"
@@ -67,6 +68,11 @@ func TestS196ConditionNotify(t *testing.T) {
 		want(t, "a negative number", b.c.Notify(-1), loop.ErrMisuse)
 		looptest.AssertNoCheckpoint(task, t, func() error { return b.c.Notify(2) })
 		b.waiting("two notified", 1, 2)
+		var dump strings.Builder
+		task.Loop().Dump(&dump)
+		if !strings.Contains(dump.String(), "lock held by task "+task.Name()) {
+			t.Errorf("the dump does not name the holder of the lock:\n%s", &dump)
+		}
 		b.lock.Release()
 		b.waiting("the lock handed to the first", 1, 1)
 		settle(task)

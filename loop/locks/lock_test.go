@@ -230,8 +230,9 @@ func TestS446LockOfAnotherLoop(t *testing.T) {
 	}
 }
 
-// The detail of a wait names the holder, for dumps.
-func TestLockNamesHolder(t *testing.T) {
+// Dumps say who holds the lock for which a task waits, and how many tokens of
+// a limiter are lent.
+func TestDumpNamesHolder(t *testing.T) {
 	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
 		var l locks.Lock
 		equal(t, "free", l.String(), "free")
@@ -240,7 +241,19 @@ func TestLockNamesHolder(t *testing.T) {
 			return loop.SleepForever(task)
 		}, loop.WithTaskName("the holder"))
 		settle(task)
-		equal(t, "held", l.String(), "held by task the holder")
+		none := must(locks.NewCapacityLimiter(0))
+		n.Spawn(l.Acquire)
+		n.Spawn(none.Acquire)
+		settle(task)
+		var dump strings.Builder
+		if err := task.Loop().Dump(&dump); err != nil {
+			return err
+		}
+		for _, text := range []string{"held by task the holder", "0 of 0 tokens lent"} {
+			if !strings.Contains(dump.String(), text) {
+				t.Errorf("the dump does not say %q:\n%s", text, &dump)
+			}
+		}
 		n.Cancel("enough")
 		return nil
 	})

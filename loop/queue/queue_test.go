@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -250,6 +251,11 @@ func TestS208Statistics(t *testing.T) {
 		q.SendNowait(1)
 		q.SendNowait(2)
 		waits := spawnScoped(task, n, func(task *loop.Task) error { return s.Send(task, 3) })
+		var dump strings.Builder
+		task.Loop().Dump(&dump)
+		if text := "2 of 2 items, open: 2 senders, 2 receivers"; !strings.Contains(dump.String(), text) {
+			t.Errorf("the dump does not say %q:\n%s", text, &dump)
+		}
 		check("full", queue.Statistics{
 			Size: 2, Length: 2, Peak: 2, OpenSenders: 2, OpenReceivers: 2, TasksSending: 1})
 		waits.Cancel("test")
