@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -87,6 +88,7 @@ type Loop struct {
 	goroutine atomic.Uint64 // the number of the goroutine that runs the loop
 	asked     snapshotRequests
 	watchdog  *watchdog // nil: none
+	mainPC    uintptr   // where the user's main function begins, if main is a wrapper
 	dumpTo    io.Writer
 	dumpOn    []os.Signal
 
@@ -255,7 +257,7 @@ func (l *Loop) run(main func(*Task) error) (err error) {
 	if l.hooks != nil {
 		l.tell(hookBeforeRun, happening{})
 	}
-	l.main = l.mainNursery.spawn(main, codePointer(main))
+	l.main = l.mainNursery.spawn(main, cmp.Or(l.mainPC, codePointer(main)))
 	if l.hooks != nil {
 		l.tellSpawned(l.main)
 	}

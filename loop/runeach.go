@@ -39,7 +39,7 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 	errs := make([]error, n)
 	var all sync.WaitGroup
 	for i, l := range loops {
-		l.catchSignals, l.team = false, loops
+		l.catchSignals, l.team, l.mainPC = false, loops, codePointer(main)
 		all.Go(func() {
 			defer func() { // also if a callback called Goexit
 				if errs[i] != nil {

@@ -68,6 +68,7 @@ func (l *Loop) Statistics() Statistics {
 	defer l.published.mu.Unlock()
 	s := l.published.value
 	l.entry.describe(&s)
+	s.watched(l.watchdog)
 	return s
 }
 
@@ -97,9 +98,7 @@ func (l *Loop) statistics() Statistics {
 		SchedulePoints: l.schedulePoints,
 		Poller:         l.poller.Statistics(),
 	}
-	if w := l.watchdog; w != nil {
-		s.Stalls, s.LongestStall = w.stalls.Load(), time.Duration(w.longest.Load())
-	}
+	s.watched(l.watchdog)
 	if next := l.timers.next(); next != never {
 		s.NextDeadline, s.HasDeadline = time.Duration(next-l.cachedNow), true
 	}
@@ -111,4 +110,11 @@ func (q *entryQueue) describe(s *Statistics) {
 	q.mu.Lock()
 	s.EntryQueue, s.EntryPeak, s.EntryRefused = len(q.calls), q.peak, q.refused
 	q.mu.Unlock()
+}
+
+// watched adds what the watchdog knows, which may be newer than the rest.
+func (s *Statistics) watched(w *watchdog) {
+	if w != nil {
+		s.Stalls, s.LongestStall = w.stalls.Load(), time.Duration(w.longest.Load())
+	}
 }
