@@ -171,6 +171,9 @@ func (p *pair) done() (bool, error) {
 			err = worse(err, p.answers[i].err)
 		}
 	}
+	if codeOf(err) == NoData && p.nowhere() {
+		err = failure(NoName, p.name, nil) // as glibc has it
+	}
 	if p.strict && err == nil || p.strict && rank(err) < rank(&Error{Code: Fail}) && p.any() {
 		p.strict = false
 		for _, f := range []family{v6, v4} {

@@ -127,8 +127,8 @@ func (a *attempt) finish() {
 		return
 	}
 	if !slices.ContainsFunc(a.asked, func(k *asked) bool { return k.tcp && !k.q.done }) {
+		a.x.news = a.x.news || !a.heard && !a.ended
 		a.end()
-		a.x.news = a.x.news || !a.heard
 		a.x.wake()
 	}
 }
@@ -219,14 +219,17 @@ func (a *attempt) datagram(t *loop.Task, wire []byte, full bool) error {
 
 // match finds the question that a message answers.
 func (a *attempt) match(wire []byte) (k *asked, r reply, v verdict) {
-	v = malformed
+	worst := forged
 	for _, k := range a.asked {
 		r, v = k.query.read(wire)
-		if v == genuine || v == caseLost {
+		switch v {
+		case genuine, caseLost:
 			return k, r, v
+		case malformed: // it has the number of a question, or not even room for one
+			worst = v
 		}
 	}
-	return nil, reply{}, v
+	return nil, reply{}, worst
 }
 
 // maxStrange is how many strange datagrams an attempt bears before it listens
@@ -264,7 +267,7 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 	if k.q.done {
 		return nil
 	}
-	a.heard = true
+	a.heard, a.x.heard = true, a.server
 	a.x.s.heard(a.server, now.Sub(a.sent))
 	if r.cookie != nil {
 		a.x.s.learn(func() { a.server.theirs = r.cookie })

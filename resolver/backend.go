@@ -63,7 +63,7 @@ func (s System) Lookup(t *loop.Task, name string, family int) ([]netip.Addr, err
 		network = "ip6"
 	}
 	ctx := t.Context()
-	addrs, err := offload(t, "system resolver", func() ([]netip.Addr, error) {
+	addrs, err := offload(t, func() ([]netip.Addr, error) {
 		return resolver.LookupNetIP(ctx, network, name)
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ type exchange struct {
 	nursery   *loop.Nursery
 	lot       loop.ParkingLot // of the task that coordinates
 	news      bool            // a server failed: go on at once
+	heard     *server         // who answered last
 	deadline  time.Time
 }
 
@@ -70,19 +71,26 @@ func (x *exchange) run(t *loop.Task) error {
 // coordinate launches attempts until everything is answered, nobody is left to
 // be asked, or the time is over.
 func (x *exchange) coordinate(t *loop.Task) error {
+	next := t.Now() // when a server has had its time
 	for turn := 0; !x.finished(); {
-		when := x.deadline
-		if at := x.pick(turn); at >= 0 {
+		early := t.Now().Before(next) // a server failed: only what nobody is asked now
+		at := x.pick(turn, early)
+		switch {
+		case at >= 0:
 			turn = at + 1
-			round := x.launched[at%len(x.order)]
-			if err := x.launch(t, at%len(x.order)); err != nil {
+			server := at % len(x.order)
+			next = t.Now().Add(x.s.hedge(x.order[server], x.launched[server]))
+			if err := x.launch(t, server, early); err != nil {
 				return err
 			}
-			when = t.Now().Add(x.s.hedge(x.order[at%len(x.order)], round))
-		} else if len(x.attempts) == 0 {
-			break
+		case early:
+		case len(x.attempts) > 0:
+			next = x.deadline
+		default:
+			x.giveUp(t.Now())
+			return nil
 		}
-		if err := x.pause(t, when); err != nil {
+		if err := x.pause(t, next); err != nil {
 			return err
 		}
 		if !t.Now().Before(x.deadline) {
@@ -98,40 +106,47 @@ func (x *exchange) finished() bool {
 }
 
 // pick returns the turn of the next server that can be asked something, or -1.
-func (x *exchange) pick(turn int) int {
+func (x *exchange) pick(turn int, early bool) int {
 	for i := range len(x.order) {
 		at := (turn + i) % len(x.order)
-		if x.launched[at] < x.s.conf.Attempts && len(x.open(x.order[at])) > 0 {
+		if x.launched[at] < x.s.conf.Attempts && len(x.open(x.order[at], early)) > 0 {
 			return turn + i
 		}
 	}
 	return -1
 }
 
-// open are the questions that a server has not refused to answer.
-func (x *exchange) open(at *server) []*question {
+// open are the questions that a server has not refused to answer; early, those
+// that it is not being asked.
+func (x *exchange) open(at *server, early bool) []*question {
 	var list []*question
 	for _, q := range x.questions {
-		if !q.done && !slices.Contains(q.refused, at) {
+		if !q.done && !slices.Contains(q.refused, at) && !(early && x.asking(q, at)) {
 			list = append(list, q)
 		}
 	}
 	return list
 }
 
+func (x *exchange) asking(q *question, at *server) bool {
+	return slices.ContainsFunc(x.attempts, func(a *attempt) bool {
+		return a.server == at && slices.ContainsFunc(a.asked, func(k *asked) bool { return k.q == q })
+	})
+}
+
 // launch starts an attempt. If there are too many the oldest one ends: it had
 // its time.
-func (x *exchange) launch(t *loop.Task, at int) error {
+func (x *exchange) launch(t *loop.Task, at int, early bool) error {
 	if len(x.attempts) >= inFlight {
 		oldest := x.attempts[0]
 		x.s.silent(oldest.server, t.Now())
 		oldest.end()
 	}
-	again := slices.Max(x.launched) > 0
+	again := slices.Max(x.launched) > 0 && !early
 	x.launched[at]++
 	a := &attempt{x: x, server: x.order[at], sent: t.Now(), again: again}
 	plain := x.launched[at] > 2 // perhaps it drops what it does not know
-	for _, q := range x.open(a.server) {
+	for _, q := range x.open(a.server, early) {
 		a.asked = append(a.asked, a.ask(q, plain))
 	}
 	if again {
@@ -207,8 +222,8 @@ func (x *exchange) settle(q *question, now time.Time) {
 func (x *exchange) giveUp(now time.Time) {
 	late := !x.finished()
 	for _, a := range x.attempts {
-		overdue := now.Sub(a.sent) >= minHedge && !a.heard
-		if late || overdue && len(x.attempts) > 1 {
+		overdue := now.Sub(a.sent) >= minHedge && x.heard != nil && x.heard != a.server
+		if !a.heard && (late || overdue) {
 			x.s.silent(a.server, now)
 		}
 	}

@@ -187,7 +187,7 @@ func (f *flight) publish(qtype uint16, a answer) {
 // is closed before leave returns.
 func (f *flight) leave() {
 	f.waiters--
-	if f.waiters > 0 || f.ended {
+	if f.waiters > 0 || f.ended || f.count() == len(f.parts) {
 		return
 	}
 	f.last = true

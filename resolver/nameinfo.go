@@ -107,7 +107,7 @@ func (r *Resolver) nameOf(t *loop.Task, s *settings, addr netip.Addr) (string, e
 func (s System) nameOf(t *loop.Task, addr netip.Addr) (string, error) {
 	resolver := s.resolver()
 	ctx := t.Context()
-	names, err := offload(t, "system resolver", func() ([]string, error) {
+	names, err := offload(t, func() ([]string, error) {
 		return resolver.LookupAddr(ctx, addr.String())
 	})
 	if err != nil {

@@ -1,42 +1,24 @@
 package resolver
 
 import (
-	"context"
-
 	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/loop/worker"
 )
 
-// offload runs fn on a goroutine of its own, since it may block, and waits for
-// it. It is a checkpoint; a cancelled call returns at once, and what fn
-// returns later is dropped. Its callers bound how many there are: the throttle
-// for lookups, one at a time for the files.
-func offload[T any](t *loop.Task, label string, fn func() (T, error)) (T, error) {
-	var none T
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	left := false
-	l := t.Loop()
-	go func() {
-		value, err := fn()
-		done <- result{value, err}
-		// A loop that has ended wants nothing any more; one whose queue is full
-		// is made to listen.
-		wake := func() {
-			if !left {
-				_ = t.Unpark(nil) // it is parked: nothing else wakes it
-			}
-		}
-		if l.CallSoon(wake) == loop.ErrFull {
-			_ = l.Do(context.Background(), func(*loop.Task) error { wake(); return nil })
-		}
-	}()
-	err := loop.Park(t, label, loop.AbortFunc(func(loop.Wait) bool { left = true; return true }))
-	if err != nil {
-		return none, err
-	}
-	r := <-done
-	return r.value, r.err
+// offload runs fn on a worker, since it may block, and waits for it. It is a
+// checkpoint; a cancelled call returns at once, and what fn returns later is
+// dropped. The workers' own limit is for other things than names: here the
+// throttle bounds lookups, and files are read once in a while.
+func offload[T any](t *loop.Task, fn func() (T, error)) (T, error) {
+	return worker.Value(t, func(*worker.Job) (T, error) { return fn() },
+		worker.AbandonOnCancel(), worker.WithLimiter(unlimited{}))
 }
+
+// unlimited is a limiter that has no limit.
+type unlimited struct{}
+
+// AcquireFor always has a token. It is a cancel point.
+func (unlimited) AcquireFor(t *loop.Task, _ any) error { return loop.CheckpointIfCancelled(t) }
+
+// ReleaseFor takes it back.
+func (unlimited) ReleaseFor(any) error { return nil }

@@ -92,7 +92,7 @@ func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
 			return s, nil
 		}
 	}
-	next, err := offload(t, "resolver files", func() (*settings, error) { return r.load(s), nil })
+	next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func (r *Resolver) localAddrs(t *loop.Task) (*localAddrs, error) {
 	if known := r.local.Load(); known != nil && now.Sub(known.when) < r.config.Recheck {
 		return known, nil
 	}
-	list, err := offload(t, "interface addresses", net.InterfaceAddrs)
+	list, err := offload(t, net.InterfaceAddrs)
 	if err != nil {
 		return nil, err
 	}
