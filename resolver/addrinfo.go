@@ -68,7 +68,7 @@ type request struct {
 // inet_pton(3), or Null; an empty service is port 0. Errors are of type *Error.
 // It is a checkpoint; a cancelled lookup returns at once.
 func (r *Resolver) Getaddrinfo(t *loop.Task, node, service string, hints Hints) ([]AddrInfo, error) {
-	s, err := r.settingsFor(t)
+	s, err := r.settingsUnless(t, node == Null || isNumeric(node), service)
 	if err != nil {
 		return nil, err
 	}

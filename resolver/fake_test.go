@@ -62,6 +62,7 @@ func newFake(t *loop.Task, tb testing.TB, n *loop.Nursery, tcp bool, handle func
 	if err != nil {
 		tb.Fatal(err)
 	}
+	_ = socket.ReceiveBuffer.Set(f.udp, 1<<20) // for bursts; the system may grant less
 	if err := f.udp.Bind(socket.InetAddr(f.addr)); err != nil {
 		tb.Fatal(err)
 	}
@@ -302,6 +303,10 @@ func withServers(tb testing.TB, handles []func(*asking) []event, fn func(*loop.T
 	}, loop.WithClock(looptest.NewAutojumpClock()))
 }
 
+// never is a time in which files are not looked at again: virtual clocks jump
+// while a worker reads.
+const never = 1000 * time.Hour
+
 // newResolver makes a resolver for servers, with files of its own.
 func newResolver(tb testing.TB, config resolver.Config, servers ...*fake) *resolver.Resolver {
 	tb.Helper()
@@ -315,6 +320,9 @@ func newResolver(tb testing.TB, config resolver.Config, servers ...*fake) *resol
 	config.ResolvConf = &conf
 	if config.Files.Dir == "" {
 		config.Files.Dir = tb.TempDir()
+	}
+	if config.Recheck == 0 {
+		config.Recheck = never
 	}
 	r, err := resolver.New(config)
 	if err != nil {

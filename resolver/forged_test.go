@@ -89,7 +89,7 @@ func TestR106Forged(t *testing.T) {
 			}
 			withServers(t, []func(*asking) []event{handle}, func(task *loop.Task, servers []*fake) error {
 				r := newResolver(t, resolver.Config{}, servers...)
-				warm(t, task, r)
+				warm(task, t, r)
 				start := task.Now()
 				got, err := lookup(task, r, "x.test")
 				if took := task.Now().Sub(start); err != nil || got != "46" || took != 30*ms {

@@ -155,7 +155,7 @@ func Getnameinfo(t *loop.Task, addr netip.AddrPort, flags NameFlags) (host, serv
 // address is an error, and names in other scripts are mapped by IDNA. The
 // addresses of each family are sorted by RFC 6724.
 func (r *Resolver) Resolve(t *loop.Task, q socket.Query, deliver func(socket.Answer)) error {
-	s, err := r.settingsFor(t)
+	s, err := r.settingsUnless(t, q.Host == "" || isNumeric(q.Host), q.Service)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ const (
 	hedgeFactor = 4
 	minHedge    = 50 * time.Millisecond
 	maxHedge    = 2 * time.Second
+	// poorHedge is for when too many questions had to be repeated: RFC 1035 and
+	// what came after it find a second about right then.
+	poorHedge = time.Second
 	// deadTime is how long a silent server is asked last.
 	deadTime = 30 * time.Second
 	// quirkTime is how long it is remembered what a server cannot do.
@@ -117,7 +120,7 @@ func (s *stub) hedge(at *server, round int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.credit < hedgePrice {
-		return s.conf.Timeout
+		return min(poorHedge, s.conf.Timeout)
 	}
 	d := coldHedge
 	if at.srtt > 0 {

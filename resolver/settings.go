@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lion-go/lion/loop"
@@ -77,6 +78,27 @@ type settings struct {
 	hostname string
 	stub     *stub
 	backend  Backend
+}
+
+// blank stands in for settings where only numbers are read.
+var blank = &settings{
+	resolv: defaultResolvConf(), services: builtinServices,
+	sorter: sorter{defaultPolicy, kernelSource},
+}
+
+// settingsUnless returns the settings for a lookup, without a look at any file
+// if host and service are numbers. It is a checkpoint only if it does look.
+func (r *Resolver) settingsUnless(t *loop.Task, isNumber bool, service string) (*settings, error) {
+	if isNumber && strings.Trim(service, "0123456789") == "" {
+		return blank, nil
+	}
+	return r.settingsFor(t)
+}
+
+// isNumeric reports whether a host is no name, in any form.
+func isNumeric(host string) bool {
+	_, form := literal(host, false)
+	return form != formName
 }
 
 // settingsFor returns the settings for a lookup, and looks at the files if the

@@ -127,7 +127,7 @@ func run(tb testing.TB, c stubCase, then func(*loop.Task, *resolver.Resolver, []
 	}
 	withServers(tb, handles, func(t *loop.Task, servers []*fake) error {
 		r := newResolver(tb, resolver.Config{ResolvConf: &c.conf, CacheSize: -1}, servers...)
-		warm(tb, t, r)
+		warm(t, tb, r)
 		start := t.Now()
 		got, err := lookup(t, r, "x.test")
 		if err != nil {
@@ -158,8 +158,8 @@ func run(tb testing.TB, c stubCase, then func(*loop.Task, *resolver.Resolver, []
 }
 
 // warm lets r read its files, on a worker, before time counts.
-func warm(tb testing.TB, t *loop.Task, r *resolver.Resolver) {
-	if _, err := r.Getaddrinfo(t, "127.0.0.1", "", resolver.Hints{}); err != nil {
+func warm(t *loop.Task, tb testing.TB, r *resolver.Resolver) {
+	if _, err := r.Getaddrinfo(t, "localhost", "", resolver.Hints{}); err != nil {
 		tb.Fatal(err)
 	}
 }
