@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/lion-go/lion/loop"
@@ -169,14 +170,21 @@ func clog(task *loop.Task, s stream.Sender) (int, error) {
 	}
 }
 
-// pattern is n bytes in which every position can be told from its neighbours.
-func pattern(n int) []byte {
-	b := make([]byte, n)
+// patternMax is the most that a check sends at once.
+const patternMax = 10 << 20
+
+// patternBytes are made once: under the race detector that takes its time.
+var patternBytes = sync.OnceValue(func() []byte {
+	b := make([]byte, patternMax)
 	for i := range b {
 		b[i] = byte(i ^ i>>8 ^ i>>16)
 	}
 	return b
-}
+})
+
+// pattern is n bytes, up to patternMax, in which every position can be told
+// from its neighbours. They are not to be changed.
+func pattern(n int) []byte { return patternBytes()[:n:n] }
 
 // same compares without printing megabytes.
 func same(got, want []byte) error {

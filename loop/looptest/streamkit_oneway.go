@@ -1,6 +1,7 @@
 package looptest
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -291,7 +292,7 @@ func checkEnd(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.Recei
 }
 
 func checkLargeSends(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.ReceiveCloser) {
-	data := pattern(10 << 20)
+	data := pattern(patternMax)
 	sender := func(task *loop.Task) error {
 		ours := slices.Clone(data)
 		if err := s.SendAll(task, ours); err != nil {
@@ -310,20 +311,22 @@ func checkLargeSends(task *loop.Task, t testing.TB, s stream.SendCloser, r strea
 // checkCounts cancels a send half-way and goes on from where it was: the peer
 // gets every byte once.
 func checkCounts(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.ReceiveCloser) {
-	data := pattern(16 << 20)
+	block := pattern(1 << 20) // again and again, until the sender has to wait
 	sent := 0
 	must(t, loop.Nurse(task, func(n *loop.Nursery) error {
-		must(t, n.Spawn(func(task *loop.Task) error {
-			err := s.SendAll(task, data)
+		must(t, n.Spawn(func(task *loop.Task) (err error) {
+			for err == nil {
+				err = s.SendAll(task, block)
+				sent += stream.Sent(err, len(block))
+			}
 			wantErr(t, "a send that was cancelled half-way", err, loop.Cancelled)
-			sent = stream.Sent(err, len(data))
 			return err
 		}))
 		must(t, n.Spawn(func(task *loop.Task) error {
 			b := make([]byte, 100)
 			n, err := stream.ReceiveExactly(task, r, b)
 			must(t, err)
-			return same(b[:n], data[:n])
+			return same(b[:n], block[:n])
 		}))
 		WaitAllTasksBlocked(task, t)
 		return n.Cancel("half-way")
@@ -333,7 +336,7 @@ func checkCounts(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.Re
 	}
 	must(t, together(task,
 		func(task *loop.Task) error {
-			if err := s.SendAll(task, data[sent:]); err != nil {
+			if err := s.SendAll(task, block[sent%len(block):]); err != nil {
 				return err
 			}
 			return s.Close()
@@ -341,7 +344,8 @@ func checkCounts(task *loop.Task, t testing.TB, s stream.SendCloser, r stream.Re
 		func(task *loop.Task) error {
 			got, err := receiveAll(task, r, 1<<20)
 			must(t, err)
-			return same(got, data[100:])
+			blocks := sent/len(block) + 1
+			return same(got, bytes.Repeat(block, blocks)[100:])
 		}))
 }
 

@@ -11,7 +11,7 @@ import (
 func TestStreamKitOnMemory(t *testing.T) {
 	makers := map[string]StreamMaker{
 		"memory": func(*loop.Task, testing.TB) (a, b stream.Stream) { return stream.NewMemory(0) },
-		"tiny":   func(*loop.Task, testing.TB) (a, b stream.Stream) { return stream.NewMemory(300) },
+		"tiny":   func(*loop.Task, testing.TB) (a, b stream.Stream) { return stream.NewMemory(1000) },
 		// S413: a stream that holds nothing, so every sender is clogged.
 		"lockstep": func(*loop.Task, testing.TB) (a, b stream.Stream) { return stream.NewLockstep() },
 		"stapled": func(*loop.Task, testing.TB) (a, b stream.Stream) {
