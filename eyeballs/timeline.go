@@ -59,8 +59,11 @@ func (a *Attempt) row() row {
 		r.look, r.note = "failed", fmt.Sprintf("%s after %v", reason(a.Err), took)
 	default:
 		r.note = fmt.Sprintf("%v after %v", a.Outcome, took)
-		if a.Connected == 0 {
-			r.note = fmt.Sprintf("no answer, %s", r.note)
+		switch {
+		case a.Connected == 0:
+			r.note = "no answer, " + r.note
+		case a.Stage == StageHandshake:
+			r.note = "no handshake, " + r.note
 		}
 	}
 	return r
