@@ -48,6 +48,9 @@ func newCoroutine() *coroutine {
 //
 //go:noinline
 func (c *coroutine) run(yield func(struct{}) bool) {
+	if c.task.loop.debug {
+		yield = c.watchYield(yield)
+	}
 	c.yield = yield
 	for {
 		l := c.task.loop
@@ -80,6 +83,9 @@ func (c *coroutine) execute() {
 	}
 	err := t.fn(t)
 	returned = true
+	if t.loop.debug {
+		t.checkThread()
+	}
 	t.finish(err)
 }
 

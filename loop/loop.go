@@ -106,6 +106,7 @@ type Loop struct {
 	alwaysReschedule bool
 	atHome           func() bool // whether this is the goroutine of a loop; nil: unchecked
 	seeded           bool
+	debug            bool
 	living           int
 	parkedTasks      int
 	readers          int

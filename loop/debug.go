@@ -1,0 +1,62 @@
+package loop
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// A task that calls runtime.LockOSThread kills the process at its next
+// suspension, or at its end: the runtime refuses to switch ("coro: OS thread
+// locking must match locking at coroutine creation"). Its message comes with
+// the stack of the task. Nothing in Go tells cheaply whether a goroutine is
+// locked, so only a loop in debug mode looks before it switches.
+
+// WithDebug makes the loop look, whenever a task suspends or ends, at the
+// goroutine that does so. One that is locked to its thread
+// (runtime.LockOSThread) is unlocked, and its task fails with ErrMisuse instead
+// of killing the process. One that is not the task's own, which is a use of the
+// task's handle by another goroutine, panics. A look costs a few microseconds.
+func WithDebug() Option {
+	return func(l *Loop) error { l.debug = true; return nil }
+}
+
+// locksMax bounds the attempts to unlock a thread: calls of LockOSThread add up.
+const locksMax = 1000
+
+// watchYield returns yield with a look at the goroutine before.
+func (c *coroutine) watchYield(yield func(struct{}) bool) func(struct{}) bool {
+	home := ownGoroutine()
+	return func(v struct{}) bool {
+		var g goroutineText
+		g.parseHeader(ownHeader())
+		if g.number != home {
+			panic(fmt.Sprintf("loop: %v was used by goroutine %d, which is not its own", c.task, g.number))
+		}
+		if g.locked {
+			c.task.unlockThread()
+		}
+		return yield(v)
+	}
+}
+
+// checkThread is called on the goroutine of a task that ends.
+func (t *Task) checkThread() {
+	var g goroutineText
+	if g.parseHeader(ownHeader()); g.locked {
+		t.unlockThread()
+	}
+}
+
+// unlockThread takes the goroutine off its thread and dooms the task.
+func (t *Task) unlockThread() {
+	for range locksMax {
+		runtime.UnlockOSThread()
+		var g goroutineText
+		if g.parseHeader(ownHeader()); !g.locked {
+			break
+		}
+	}
+	t.rarely().lost = misuse("task %d %s called runtime.LockOSThread; what needs a thread of its own "+
+		"belongs in a worker", t.id, t.Name())
+	t.alert = true
+}
