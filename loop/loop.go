@@ -51,6 +51,7 @@ type Loop struct {
 
 	// The kernel.
 	poller    poller
+	power     *power // waits of one system only
 	events    []sys.Event
 	slots     []slot
 	freeSlots []uint32

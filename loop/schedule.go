@@ -241,6 +241,9 @@ func (l *Loop) wait(d time.Duration) error {
 	for _, e := range l.events[:n] {
 		l.dispatch(e)
 	}
+	if l.power != nil {
+		l.power.dispatch()
+	}
 	l.publish()
 	return nil
 }

@@ -186,17 +186,17 @@ func second[T any](_ T, err error) error { return err }
 func TestUseAfterClose(t *testing.T) {
 	run(t, func(task *loop.Task) error {
 		s, own := bind(task, t, sys.AF_INET)
+		x, err := socket.NewSegmentSender(s)
+		must(t, err)
 		must(t, s.Close())
 		must(t, s.Close())
 		group := netip.MustParseAddr("224.0.0.9")
 		ms := []socket.Msg{{Buffers: [][]byte{{1}}}}
-		x, err := socket.NewSegmentSender(s)
-		must(t, err)
 		for _, x := range []struct {
 			what string
 			err  error
 		}{
-			{"bind", s.Bind(own)}, {"listen", s.Listen(1)}, {"connect", s.Connect(task, own)},
+			{"new sender", second(socket.NewSegmentSender(s))}, {"bind", s.Bind(own)}, {"listen", s.Listen(1)}, {"connect", s.Connect(task, own)},
 			{"recv", second(s.Recv(task, make([]byte, 1), 0))},
 			{"send", second(s.Send(task, make([]byte, 1), 0))},
 			{"recvmsg", second(s.RecvMsg(task, &ms[0], 0))},
@@ -232,7 +232,9 @@ func TestListenTCPEach(t *testing.T) {
 			t.Errorf("listening on %v and %v", all[0].Addr(), all[1].Addr())
 		}
 		_, err = socket.ListenTCPEach(task.Loop(), addrs[:1], port)
-		want(t, "a port in use", err, sys.EADDRINUSE)
+		if !errors.Is(err, sys.EADDRINUSE) && !errors.Is(err, sys.EACCES) { // the latter on Windows
+			t.Errorf("a port in use: %v", err)
+		}
 		_, err = socket.ListenTCPEach(task.Loop(), nil, 0)
 		want(t, "no address", err, loop.ErrMisuse)
 		_, err = socket.ListenTCPEach(task.Loop(), []netip.Addr{addrs[0], {}}, 0)

@@ -19,7 +19,11 @@ import (
 //   - EINVAL: the kernel has not heard of it;
 //   - ENOPROTOOPT, ENOSYS and their like: nor has the system.
 //
-// So a destination that answers so gets its datagrams one by one from then on,
+//   - nothing at all: Wine, and a Windows from before segmentation, ignore the
+//     control data and send one datagram that is far too long.
+//
+// The last is found out once, by asking for the option of that name. Otherwise a
+// destination that answers so gets its datagrams one by one from then on,
 // in batches, and other destinations are not affected. A true EINVAL shows
 // itself again when the datagrams are sent singly.
 
@@ -47,6 +51,7 @@ type SegmentSender struct {
 	many    [MaxBatch]Msg
 	buffers [MaxBatch][1][]byte
 	stats   SegmentStatistics
+	never   bool // the system knows no segmentation
 }
 
 // SegmentStatistics counts what a SegmentSender did.
@@ -57,12 +62,16 @@ type SegmentStatistics struct {
 }
 
 // NewSegmentSender makes a SegmentSender for a datagram socket, which is not
-// taken over. Others are refused with ErrMisuse.
+// taken over. Others are refused with ErrMisuse, closed ones with ErrClosed.
 func NewSegmentSender(s *Socket) (*SegmentSender, error) {
 	if s.typ != sys.SOCK_DGRAM {
 		return nil, misuse("segments over a socket that is not for datagrams")
 	}
-	return &SegmentSender{s: s, refused: map[netip.Addr]struct{}{}}, nil
+	_, err := SegmentSizeAlways.Get(s)
+	if errors.Is(err, loop.ErrClosed) {
+		return nil, err
+	}
+	return &SegmentSender{s: s, refused: map[netip.Addr]struct{}{}, never: err != nil}, nil
 }
 
 // Send sends b as datagrams of size bytes, the last one with the rest, to an
@@ -106,7 +115,7 @@ func (x *SegmentSender) some(
 	t *loop.Task, b []byte, size int, to Addr, name sys.Sockaddr, control []byte,
 ) (int, error) {
 	peer := to.ap.Addr()
-	if _, known := x.refused[peer]; known || len(b) <= size {
+	if _, known := x.refused[peer]; known || x.never || len(b) <= size {
 		return x.singly(t, b, size, name, control)
 	}
 	x.control.Reset()

@@ -54,7 +54,7 @@ func TestSegments(t *testing.T) {
 				if sent != len(data) || err != nil {
 					t.Errorf("sent %d, %v", sent, err)
 				}
-				if s := x.Statistics(); s.Messages == 0 && s.Refusals == 0 || s.Messages > 1 {
+				if s := x.Statistics(); s.Messages == 0 && s.Singles != 31 || s.Messages > 1 {
 					t.Errorf("%+v", s)
 				}
 				return nil
@@ -86,7 +86,8 @@ func TestSegmentsFallBack(t *testing.T) {
 				t.Errorf("%v", sizes)
 			}
 		}
-		if s := x.Statistics(); s.Messages != 0 || s.Singles != 6 || s.Refusals != 1 {
+		if s := x.Statistics(); s.Messages != 0 || s.Singles != 6 || s.Refusals > 1 ||
+			s.Refusals == 0 && sys.MSG_ERRQUEUE != 0 {
 			t.Errorf("%+v", s)
 		}
 		for _, size := range []int{0, -1, 65536} {

@@ -183,7 +183,8 @@ func ListenTCPEach(
 	}
 	for try := 1; ; try++ {
 		all, err := setup.listenEach(l, addrs, port)
-		if err == nil || port != 0 || try == samePortTries || !errors.Is(err, sys.EADDRINUSE) {
+		taken := errors.Is(err, sys.EADDRINUSE) || errors.Is(err, sys.EACCES) // the latter on Windows
+		if !taken || port != 0 || try == samePortTries {
 			return all, err
 		}
 	}

@@ -52,6 +52,15 @@ type PollerStatistics = darwin.PollerStatistics
 // except for Wake.
 type Poller = darwin.Poller
 
+// Kevent is one event of kqueue(2), or a change.
+type Kevent = darwin.Kevent
+
+// Completion is a packet that was posted to a completion port.
+type Completion = darwin.Completion
+
+// Overlapped is the record of one operation of Windows that completes later.
+type Overlapped = darwin.Overlapped
+
 // Sockaddr is a socket address in the kernel's form, held by value so that
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
@@ -266,6 +275,9 @@ var Controls = darwin.Controls
 // had to wait. Compare with ==.
 var WouldBlock = darwin.WouldBlock
 
+// OverlappedPending is nil here: nothing completes later.
+var OverlappedPending = darwin.OverlappedPending
+
 // Interrupt, Terminate and Hangup are the signals that ask a server to stop or
 // to read its configuration again: SIGINT, SIGTERM and SIGHUP.
 var (
@@ -405,6 +417,18 @@ func DupConn(c any) (FD, error) { return darwin.DupConn(c) }
 
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) { return darwin.NewPoller() }
+
+// OverlappedScarce is false here.
+func OverlappedScarce(err error) bool { return darwin.OverlappedScarce(err) }
+
+// OpenOverlapped is errors.ErrUnsupported here.
+func OpenOverlapped(name string, write bool) (FD, error) { return darwin.OpenOverlapped(name, write) }
+
+// OverlappedPipe is errors.ErrUnsupported here.
+func OverlappedPipe() (r, w FD, err error) { return darwin.OverlappedPipe() }
+
+// CloseHandle is errors.ErrUnsupported here.
+func CloseHandle(h FD) error { return darwin.CloseHandle(h) }
 
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.

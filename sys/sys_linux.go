@@ -51,6 +51,15 @@ type Msg = linux.Msg
 // except for Wake.
 type Poller = linux.Poller
 
+// Kevent is one event of kqueue(2), or a change.
+type Kevent = linux.Kevent
+
+// Completion is a packet that was posted to a completion port.
+type Completion = linux.Completion
+
+// Overlapped is the record of one operation of Windows that completes later.
+type Overlapped = linux.Overlapped
+
 // Sockaddr is the name of a socket in the kernel's form. The zero value is
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
@@ -294,6 +303,9 @@ var Controls = linux.Controls
 // had to wait. Compare with ==.
 var WouldBlock = linux.WouldBlock
 
+// OverlappedPending is nil here: nothing completes later.
+var OverlappedPending = linux.OverlappedPending
+
 // The signals that ask a program to stop or to read its configuration again,
 // see signal(7): SIGINT, SIGTERM and SIGHUP.
 var (
@@ -433,6 +445,18 @@ func DupConn(c any) (FD, error) { return linux.DupConn(c) }
 // NewPoller makes a poller. Errors are those of epoll_create1(2), and of
 // eventfd(2) if that is needed.
 func NewPoller() (*Poller, error) { return linux.NewPoller() }
+
+// OverlappedScarce is false here.
+func OverlappedScarce(err error) bool { return linux.OverlappedScarce(err) }
+
+// OpenOverlapped is errors.ErrUnsupported here.
+func OpenOverlapped(name string, write bool) (FD, error) { return linux.OpenOverlapped(name, write) }
+
+// OverlappedPipe is errors.ErrUnsupported here.
+func OverlappedPipe() (r, w FD, err error) { return linux.OverlappedPipe() }
+
+// CloseHandle is errors.ErrUnsupported here.
+func CloseHandle(h FD) error { return linux.CloseHandle(h) }
 
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.

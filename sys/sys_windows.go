@@ -51,6 +51,16 @@ type (
 // one thread at a time.
 type Poller = windows.Poller
 
+// Kevent is one event of kqueue(2), or a change.
+type Kevent = windows.Kevent
+
+// Completion is a packet that was posted to a completion port.
+type Completion = windows.Completion
+
+// Overlapped is the record of one operation that completes later. It belongs to
+// the poller until its packet has come.
+type Overlapped = windows.Overlapped
+
 // Sockaddr is a socket address in the kernel's form, held by value. The zero
 // value is unspecified: no address.
 type Sockaddr = windows.Sockaddr
@@ -265,6 +275,9 @@ var Controls = windows.Controls
 // wait (WSAEWOULDBLOCK). Compare with ==.
 var WouldBlock = windows.WouldBlock
 
+// OverlappedPending is what a call answers that has begun an operation.
+var OverlappedPending = windows.OverlappedPending
+
 // The signals that end a program in an orderly way. The Go runtime makes
 // os.Interrupt of Ctrl-C and Ctrl-Break, and SIGTERM of a closing console, a
 // logoff or a shutdown. Nothing on Windows sends SIGHUP.
@@ -390,6 +403,21 @@ func DupConn(c any) (FD, error) { return windows.DupConn(c) }
 
 // NewPoller makes a poller: a completion port and a first helper handle.
 func NewPoller() (*Poller, error) { return windows.NewPoller() }
+
+// OverlappedScarce reports whether an operation could not begin because too
+// many are under way, or memory is: to be tried again later.
+func OverlappedScarce(err error) bool { return windows.OverlappedScarce(err) }
+
+// OpenOverlapped opens a file that exists for overlapped reads or, with write,
+// writes. Close it with CloseHandle; an os.File would make it the Go runtime's.
+func OpenOverlapped(name string, write bool) (FD, error) { return windows.OpenOverlapped(name, write) }
+
+// OverlappedPipe makes a pipe whose ends take overlapped operations: a named
+// one, since others do not. Close both with CloseHandle.
+func OverlappedPipe() (r, w FD, err error) { return windows.OverlappedPipe() }
+
+// CloseHandle closes a handle that is not a socket.
+func CloseHandle(h FD) error { return windows.CloseHandle(h) }
 
 // Sendfile answers errors.ErrUnsupported.
 func Sendfile(socket, file FD, offset int64, n int) (int, error) {

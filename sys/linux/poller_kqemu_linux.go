@@ -62,3 +62,13 @@ func (p *Poller) Statistics() PollerStatistics { return p.kqueue.Statistics() }
 
 // Mode says in one line how the poller waits.
 func (p *Poller) Mode() string { return "kqueue, emulated on epoll for tests (tag kqemu)" }
+
+// WatchKevent submits a change to the kqueue that is not about the readiness of
+// a descriptor of lion's: a process, a timer, a change of a file. Errors are
+// Errno values of that change; EEXIST if it concerns a descriptor that is
+// registered. Systems without kqueue answer errors.ErrUnsupported.
+func (p *Poller) WatchKevent(ch Kevent) error { return p.kqueue.WatchKevent(ch) }
+
+// Kevents are the events of such changes since the last call, valid until the
+// next Wait.
+func (p *Poller) Kevents() []Kevent { return p.kqueue.Kevents() }

@@ -402,3 +402,13 @@ func (p *Poller) Mode() string {
 	}
 	return modeNested
 }
+
+// WatchKevent submits a change to the kqueue that is not about the readiness of
+// a descriptor of lion's: a process, a timer, a change of a file. Errors are
+// Errno values of that change; EEXIST if it concerns a descriptor that is
+// registered. Systems without kqueue answer errors.ErrUnsupported.
+func (p *Poller) WatchKevent(ch Kevent) error { return errors.ErrUnsupported }
+
+// Kevents are the events of such changes since the last call, valid until the
+// next Wait.
+func (p *Poller) Kevents() []Kevent { return nil }

@@ -123,6 +123,12 @@ type Poller struct {
 	start  func(windows.Handle, *registration) windows.NTStatus
 	cancel func(windows.Handle, *registration) windows.NTStatus
 
+	// Operations and packets that are not the poller's; see power_windows.go.
+	handles     map[FD]struct{}
+	underwayOps map[uintptr]*Overlapped
+	completed   []*Overlapped
+	posted      []Completion
+
 	wake struct {
 		mu     sync.Mutex  // orders posting and closing the port
 		closed bool        // under mu
@@ -295,8 +301,14 @@ func milliseconds(d time.Duration) uint32 {
 // collect turns packets into events.
 func (p *Poller) collect(ev []Event, packets []packet) (n int, woken bool) {
 	for i := range packets {
-		if packets[i].key == packetWake {
+		switch packets[i].key {
+		case packetWake:
 			p.wake.posted.Store(false)
+			woken = true
+			continue
+		case packetAFD:
+		default:
+			p.foreignPacket(&packets[i])
 			woken = true
 			continue
 		}
@@ -384,3 +396,13 @@ func (p *Poller) drain() error {
 	}
 	return nil
 }
+
+// WatchKevent submits a change to the kqueue that is not about the readiness of
+// a descriptor of lion's: a process, a timer, a change of a file. Errors are
+// Errno values of that change; EEXIST if it concerns a descriptor that is
+// registered. Systems without kqueue answer errors.ErrUnsupported.
+func (p *Poller) WatchKevent(ch Kevent) error { return errors.ErrUnsupported }
+
+// Kevents are the events of such changes since the last call, valid until the
+// next Wait.
+func (p *Poller) Kevents() []Kevent { return nil }

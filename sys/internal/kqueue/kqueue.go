@@ -4,19 +4,14 @@
 // makes no system calls of its own.
 package kqueue
 
-import "time"
+import (
+	"time"
 
-// Kevent is struct kevent of <sys/event.h> on 64-bit macOS, byte for byte.
-// The last field is a pointer there; nothing but the program ever looks at it,
-// so it holds a number here.
-type Kevent struct {
-	Ident  uint64
-	Filter int16
-	Flags  uint16
-	Fflags uint32
-	Data   int64
-	Udata  uint64
-}
+	"github.com/lion-go/lion/sys/internal/seam"
+)
+
+// Kevent is struct kevent of <sys/event.h> on 64-bit macOS.
+type Kevent = seam.Kevent
 
 // Filters, flags and notes of <sys/event.h> that the poller uses.
 const (

@@ -152,8 +152,12 @@ type Poller struct {
 	next    int      // first report not handed out
 	harvest [maxHarvest]Kevent
 	serial  uint64
-	stats   seam.PollerStatistics
-	wakes   atomic.Uint64
+
+	watched     []Kevent // see watch.go
+	watchFailed uint16
+
+	stats seam.PollerStatistics
+	wakes atomic.Uint64
 
 	woken    atomic.Bool
 	sleeping atomic.Bool

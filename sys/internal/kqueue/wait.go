@@ -19,7 +19,7 @@ func (p *Poller) Wait(ev []seam.Event, d time.Duration) (int, error) {
 	case len(ev) == 0:
 		return 0, syscall.EINVAL
 	}
-	if n := p.handOut(ev); n > 0 {
+	if n := p.handOut(ev); n > 0 || len(p.watched) > 0 {
 		return n, nil // left over from the last harvest
 	}
 	var deadline time.Time
@@ -31,7 +31,7 @@ func (p *Poller) Wait(ev []seam.Event, d time.Duration) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if n := p.handOut(ev); n > 0 {
+		if n := p.handOut(ev); n > 0 || len(p.watched) > 0 {
 			return n, nil
 		}
 		switch {
@@ -85,6 +85,8 @@ func (p *Poller) collect(d time.Duration) (refused bool, err error) {
 	for i := range p.harvest[:n] {
 		ev := &p.harvest[i]
 		switch {
+		case ev.Udata == watchUdata:
+			p.watch(ev)
 		case ev.Filter == FilterUser:
 			// The trigger of a Wake; woken tells the rest.
 		case ev.Flags&FlagError != 0:
