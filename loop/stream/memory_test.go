@@ -39,6 +39,29 @@ func TestS412MemoryStatistics(t *testing.T) {
 	})
 }
 
+// TestS412MemoryClose: what the closed end has not received is lost, as is the
+// room it took; what it had sent is not.
+func TestS412MemoryClose(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		a, b := stream.NewMemory(10)
+		defer b.Close()
+		must(t, a.SendAll(task, []byte("there")))
+		must(t, b.SendAll(task, []byte("back")))
+		must(t, a.Close())
+		if s := a.Statistics(); s != (stream.MemoryStatistics{Unread: 5, Closed: true}) {
+			t.Errorf("of the closed end: %+v", s)
+		}
+		got := make([]byte, 5)
+		_, err := stream.ReceiveExactly(task, b, got)
+		must(t, err)
+		n, err := b.Receive(task, got)
+		if n != 0 || err != nil {
+			t.Errorf("the end: %d, %v", n, err)
+		}
+		return nil
+	})
+}
+
 // TestS413Lockstep: the sender waits until everything has been taken.
 func TestS413Lockstep(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
