@@ -245,11 +245,16 @@ type NurseryStatistics struct {
 	Children int    // living children, and starts under way
 	Spawned  uint64 // children spawned so far
 	Errors   int    // errors collected so far
+	Survived uint64 // failures that its supervision has answered: restarts, or going on
 }
 
 // Statistics returns the present numbers.
 func (n *Nursery) Statistics() NurseryStatistics {
-	return NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errors())}
+	s := NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errors())}
+	if by := n.supervision(); by != nil {
+		s.Survived = by.survived
+	}
+	return s
 }
 
 // SpawnOption sets up a task.
@@ -280,7 +285,7 @@ func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*
 		return nil, err
 	}
 	if s := n.supervision(); s != nil && s.restart != nil {
-		fn = s.restart.watch(fn, pc)
+		fn = s.watch(fn, pc)
 	}
 	t := n.spawn(fn, pc)
 	for _, opt := range opts {

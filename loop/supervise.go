@@ -101,8 +101,9 @@ func WithKeepGoing(report func(*Task, error)) NurseryOption {
 
 // supervision is how a nursery is supervised: by restarts, or else by going on.
 type supervision struct {
-	restart *Restart
-	report  func(*Task, error)
+	restart  *Restart
+	report   func(*Task, error)
+	survived uint64 // failures that did not cancel the nursery
 }
 
 func (n *Nursery) superviseBy(s *supervision) error {
@@ -129,7 +130,8 @@ func or[T comparable](value, fallback T) T {
 }
 
 // watch returns the function of the task that watches over the runs of fn.
-func (r *Restart) watch(fn func(*Task) error, pc uintptr) func(*Task) error {
+func (s *supervision) watch(fn func(*Task) error, pc uintptr) func(*Task) error {
+	r := s.restart
 	return func(t *Task) error {
 		for row := 1; ; row++ {
 			began := t.loop.readClock()
@@ -144,6 +146,7 @@ func (r *Restart) watch(fn func(*Task) error, pc uintptr) func(*Task) error {
 				return fmt.Errorf("given up after %d restarts in a row: %w", r.Limit, err)
 			}
 			delay := r.delay(row)
+			s.survived++
 			r.Report(Failure{Name: t.Name(), Err: err, Restart: row, Delay: delay})
 			if err := CheckpointIfCancelled(t); err != nil {
 				return err
@@ -192,12 +195,14 @@ func (n *Nursery) goesOn(t *Task, err error) bool {
 			return false
 		}
 		n.rare.errs = append(n.rare.errs, err)
+		s.survived++
 		return true
 	}
 	if failed := guarded("report of a failure", func() { s.report(t, err) }); failed != nil {
 		n.note(failed, partOf("the report"))
 		return false
 	}
+	s.survived++
 	return true
 }
 

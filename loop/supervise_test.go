@@ -192,6 +192,13 @@ func TestKeepGoingReports(t *testing.T) {
 		var heard []error
 		var names notes
 		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(func(task *loop.Task) error {
+				settled(task, t)
+				if s := n.Statistics(); s.Survived != 2 || s.Errors != 0 || s.Children != 2 {
+					t.Errorf("statistics %+v", s)
+				}
+				return nil
+			})
 			n.Spawn(func(task *loop.Task) error { return loop.Sleep(task, time.Minute) })
 			n.Spawn(failing(errKey), loop.WithTaskName("a"))
 			n.Spawn(func(*loop.Task) error { panic(errValue) }, loop.WithTaskName("b"))

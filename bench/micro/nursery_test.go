@@ -60,9 +60,9 @@ func BenchmarkNurseryHundred(b *testing.B) {
 	})
 }
 
-// BenchmarkCancelParked cancels tasks that wait, each in a scope of its own, and waits for
-// their end; the rivals are goroutines that wait for a context, each for one derived from
-// it or all for the same.
+// BenchmarkCancelParked cancels tasks that wait for something that does not come, each in a
+// scope of its own, and waits for their end; the rivals are goroutines that select between
+// it and a context, each one derived from that which is cancelled, or all the same.
 func BenchmarkCancelParked(b *testing.B) {
 	for _, tasks := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(tasks, "/lion"), func(b *testing.B) {
@@ -83,8 +83,9 @@ func BenchmarkCancelParked(b *testing.B) {
 
 func cancelTasks(t *loop.Task, b *testing.B, tasks int) error {
 	b.StopTimer()
+	var work loop.ParkingLot
 	child := func(t *loop.Task) error {
-		return loop.Scoped(t, func(*loop.Scope) error { return loop.SleepForever(t) })
+		return loop.Scoped(t, func(*loop.Scope) error { return work.Park(t, "work") })
 	}
 	for range b.N {
 		err := loop.Nurse(t, func(n *loop.Nursery) error {
@@ -110,6 +111,7 @@ func cancelContexts(
 ) {
 	b.ReportAllocs()
 	b.StopTimer()
+	work := make(chan int)
 	for range b.N {
 		ctx, cancel := context.WithCancel(context.Background())
 		var started, ended sync.WaitGroup
@@ -120,7 +122,10 @@ func cancelContexts(
 				defer cancel()
 				done := ctx.Done()
 				started.Done()
-				<-done
+				select {
+				case <-done:
+				case <-work:
+				}
 			})
 		}
 		started.Wait()
