@@ -337,3 +337,11 @@ func writeFile(tb testing.TB, name, text string) {
 		tb.Fatal(err)
 	}
 }
+
+func mustRR(text string) dns.RR {
+	rr, err := dns.NewRR(text)
+	if err != nil {
+		panic(err)
+	}
+	return rr
+}

@@ -181,6 +181,9 @@ func (f *flight) publish(qtype uint16, a answer) {
 			f.lot.UnparkAll()
 		}
 	}
+	if f.count() == len(f.parts) {
+		f.remove() // who comes later asks anew
+	}
 }
 
 // leave takes a waiter out. The last one ends the flight: what it holds open

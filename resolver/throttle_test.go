@@ -305,7 +305,7 @@ func TestR130TenThousand(t *testing.T) {
 	}()
 	ok := behaviour{"ok", "ok"}
 	done := 0
-	looptest.Run(t, func(task *loop.Task) error {
+	looptest.Config{Limit: time.Minute}.Run(t, func(task *loop.Task) error {
 		return loop.Nurse(task, func(n *loop.Nursery) error {
 			f := newFake(task, t, n, true, ok.server)
 			r := newResolver(t, resolver.Config{}, f)
