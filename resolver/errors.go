@@ -111,6 +111,10 @@ func (e *Error) Timeout() bool { return errors.Is(e.Err, loop.ErrTimeout) }
 // Temporary reports whether the same lookup may succeed later.
 func (e *Error) Temporary() bool { return e.Code == Again || e.Code == SystemError }
 
+// NotFound reports whether there is no such name. A name that has no addresses
+// of the family is found.
+func (e *Error) NotFound() bool { return e.Code == NoName }
+
 func failure(code Code, name string, err error) *Error {
 	return &Error{Code: code, Name: name, Err: err}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/lion-go/lion/eyeballs"
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/resolver"
 	"github.com/lion-go/lion/socket"
 )
 
@@ -33,7 +34,7 @@ func (f *fetch) connect(t *loop.Task, at *url.URL) (stream.Stream, error) {
 }
 
 func (f *fetch) dial(t *loop.Task, at *url.URL, opts []eyeballs.Option) (stream.Stream, error) {
-	resolve, address := resolveSystem, addressOf(at)
+	resolve, address := resolver.Default, addressOf(at)
 	if len(f.connectTo) > 0 {
 		resolve = literals(f.connectTo)
 		address = fmt.Sprintf("%s:%d", "connect-to.invalid", f.connectTo[0].Port())
