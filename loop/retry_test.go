@@ -99,7 +99,9 @@ func TestRetryRegistrations(t *testing.T) {
 		defer func() { end() }()
 		receive := func(task *loop.Task) error {
 			b := make([]byte, 1)
-			n, err := loop.Retry(task, &d, sys.Readable, func() (int, error) { return sys.Recv(d.FD(), b, 0) })
+			n, err := loop.Retry(task, &d, sys.Readable, func() (int, error) {
+				return sys.Recv(d.FD(), b, 0)
+			})
 			if err == nil && string(b[:n]) != "x" {
 				t.Errorf("received %q", b[:n])
 			}

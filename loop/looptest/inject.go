@@ -22,7 +22,9 @@ const momentsMax = 100_000
 // Every run is one of Run: main fails the test if it returns an error that is
 // not a Cancelled, if it hangs, or if it leaves something behind. Time is
 // virtual and jumps; an option for another clock is not possible.
-func CancelEverywhere(tb testing.TB, main func(*loop.Task) error, opts ...loop.Option) (moments int) {
+func CancelEverywhere(
+	tb testing.TB, main func(*loop.Task) error, opts ...loop.Option,
+) (moments int) {
 	tb.Helper()
 	return Config{}.CancelEverywhere(tb, main, opts...)
 }

@@ -195,5 +195,6 @@ func same(got, want []byte) error {
 	for at < min(len(got), len(want)) && got[at] == want[at] {
 		at++
 	}
-	return fmt.Errorf("%d bytes came and %d went; they differ from byte %d on", len(got), len(want), at)
+	return fmt.Errorf("%d bytes came and %d went; they differ from byte %d on",
+		len(got), len(want), at)
 }

@@ -71,12 +71,14 @@ func TestReplaysFindsChance(t *testing.T) {
 func TestTraceTellsApart(t *testing.T) {
 	hashes := map[uint64]string{}
 	for name, main := range map[string]func(*loop.Task) error{
-		"nothing":         func(*loop.Task) error { return nil },
-		"a checkpoint":    loop.Checkpoint,
-		"a sleep":         func(task *loop.Task) error { return loop.Sleep(task, time.Second) },
-		"another label":   func(task *loop.Task) error { return loop.WaitAllTasksBlocked(task, 0) },
-		"a child":         func(task *loop.Task) error { return together(task, loop.Checkpoint) },
-		"a child, others": func(task *loop.Task) error { return together(task, func(*loop.Task) error { return nil }) },
+		"nothing":       func(*loop.Task) error { return nil },
+		"a checkpoint":  loop.Checkpoint,
+		"a sleep":       func(task *loop.Task) error { return loop.Sleep(task, time.Second) },
+		"another label": func(task *loop.Task) error { return loop.WaitAllTasksBlocked(task, 0) },
+		"a child":       func(task *loop.Task) error { return together(task, loop.Checkpoint) },
+		"a child, others": func(task *loop.Task) error {
+			return together(task, func(*loop.Task) error { return nil })
+		},
 	} {
 		hash := Replays(t, main)
 		if other, known := hashes[hash]; known {

@@ -28,7 +28,9 @@ func pipe(t *loop.Task, tb testing.TB) (*stream.PipeReader, *stream.PipeWriter) 
 func TestS385Pipe(t *testing.T) {
 	looptest.EachKernel(t, func(t *testing.T) {
 		t.Run("one way", func(t *testing.T) {
-			looptest.TestOneWay(t, func(t *loop.Task, tb testing.TB) (stream.SendCloser, stream.ReceiveCloser) {
+			type s = stream.SendCloser
+			type r = stream.ReceiveCloser
+			looptest.TestOneWay(t, func(t *loop.Task, tb testing.TB) (s, r) {
 				r, w := pipe(t, tb)
 				return w, r
 			})
