@@ -34,7 +34,7 @@ func (p *Port) Close() error {
 }
 
 // A wait until a descriptor is ready is a call of Retry.
-func ExampleRetry() {
+func ExampleRetry_port() {
 	ours, theirs, err := sys.SocketPair(sys.AF_UNIX, sys.SOCK_STREAM, 0)
 	if err != nil {
 		fmt.Println(err)

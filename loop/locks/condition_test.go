@@ -237,3 +237,62 @@ func TestConditionOwnerEnds(t *testing.T) {
 		return nil
 	})
 }
+
+// The lock passes from who waits for the condition to one who ends with it.
+func TestConditionNextOwnerEnds(t *testing.T) {
+	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+		var l locks.Lock
+		c := must(locks.NewCondition(&l))
+		var leave locks.Event
+		var got error
+		l.AcquireNowait(task.Loop())
+		n.Spawn(func(task *loop.Task) error {
+			if err := l.Acquire(task); err != nil {
+				return err
+			}
+			got = c.Wait(task)
+			return nil
+		})
+		settle(task)
+		n.Spawn(func(task *loop.Task) error {
+			if err := l.Acquire(task); err != nil {
+				return err
+			}
+			return leave.Wait(task)
+		})
+		settle(task)
+		l.Release()
+		settle(task)
+		equal(t, "waiting for the condition", c.Statistics().TasksWaiting, 1)
+		leave.Set()
+		settle(task)
+		want(t, "Wait", got, loop.ErrBroken)
+		return nil
+	})
+}
+
+// Who notifies and then ends with the lock breaks the wait of who was notified.
+func TestConditionNotifierEnds(t *testing.T) {
+	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+		var l locks.Lock
+		c := must(locks.NewCondition(&l))
+		var got error
+		n.Spawn(func(task *loop.Task) error {
+			if err := l.Acquire(task); err != nil {
+				return err
+			}
+			got = c.Wait(task)
+			return nil
+		})
+		settle(task)
+		n.Spawn(func(task *loop.Task) error {
+			if err := l.Acquire(task); err != nil {
+				return err
+			}
+			return c.Notify(1)
+		})
+		settle(task)
+		want(t, "Wait", got, loop.ErrBroken)
+		return nil
+	})
+}

@@ -132,7 +132,9 @@ func (c *CapacityLimiter) SetTotal(total int) error {
 	return nil
 }
 
-func (c *CapacityLimiter) free() bool { return c.borrowed < c.total && c.waiting.Len() == 0 }
+// free reports whether a token can be lent. Then nobody waits for one: those who
+// wait are served whenever one becomes free.
+func (c *CapacityLimiter) free() bool { return c.borrowed < c.total }
 
 // admit checks whether the borrower may ask for a token.
 func (c *CapacityLimiter) admit(on *loop.Loop, borrower any) error {

@@ -87,6 +87,11 @@ func TestS204CloseOfOneClone(t *testing.T) {
 		s.Close()
 		settle(task)
 		equal(t, "closed", closed, 3)
+		roomy := newQueue(t, 2)
+		other := must(roomy.Sender.Clone())
+		other.SendNowait(1)
+		other.Close()
+		want(t, "Send by a closed clone", other.Send(task, 2), loop.ErrClosed)
 		received(t, q.Receiver, 1)
 		return nil
 	})

@@ -239,3 +239,31 @@ func TestGenerateYieldTwice(t *testing.T) {
 		return nil
 	})
 }
+
+// A child of the generator fails while the body is busy: nobody asks for an
+// item then, so the error is the nursery's.
+func TestGenerateFailsBehindTheBody(t *testing.T) {
+	var last error
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			for _, err := range queue.Generate(task, n, func(task *loop.Task, yield func(*loop.Task, int) error) error {
+				return loop.Nurse(task, func(n *loop.Nursery) error {
+					n.Spawn(func(task *loop.Task) error {
+						if err := loop.Sleep(task, time.Second); err != nil {
+							return err
+						}
+						return errTest
+					})
+					return yield(task, 1)
+				})
+			}) {
+				if last = err; err == nil {
+					loop.Sleep(task, time.Minute)
+				}
+			}
+			return nil
+		})
+	}, loop.WithClock(looptest.NewAutojumpClock()))
+	want(t, "the nursery", err, errTest)
+	want(t, "the last step", last, loop.Cancelled)
+}

@@ -290,8 +290,12 @@ func TestS209HandOver(t *testing.T) {
 		settle(task)
 		received(t, q.Receiver, 1)
 		want(t, "SendNowait", q.SendNowait(3), loop.ErrWouldBlock)
-		received(t, q.Receiver, 2)
-		return nil
+		spawnScoped(task, n, func(task *loop.Task) error { return q.Send(task, 3) })
+		item, err := q.Receive(task)
+		equal(t, "received", item, 2)
+		want(t, "SendNowait after Receive", q.SendNowait(4), loop.ErrWouldBlock)
+		received(t, q.Receiver, 3)
+		return err
 	})
 }
 

@@ -98,8 +98,14 @@ func TestS217Fairness(t *testing.T) {
 			u.PutNowait(4)
 			_, err := u.GetAllNowait(nil)
 			want(t, "GetAllNowait beside a waiter", err, loop.ErrWouldBlock)
-			settle(task)
+			second := spawnScoped(task, n, func(task *loop.Task) error {
+				_, err := u.GetAll(task, nil)
+				return err
+			})
 			wantBatch(t, got, nil, 3, 4)
+			equal(t, "the second waits", u.Statistics().TasksWaiting, 1)
+			second.Cancel("not needed any more")
+			settle(task)
 
 			var order []int
 			for i := range 2 {
