@@ -222,6 +222,37 @@ func TestS444BudgetInTime(t *testing.T) {
 }
 
 // The cancel check is never left out, however much of the budget is left.
+// S444: quick operations that become slow all of a sudden are noticed within
+// the stride of quick ones.
+func TestS444BudgetOfSuddenlySlow(t *testing.T) {
+	const quick, slow, stride = 4, 500 * time.Microsecond, 12
+	looptest.Config{Budgeted: true}.Run(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			for range 5 {
+				others := task.Statistics().Turns
+				for i := range quick + stride + 1 {
+					if i >= quick {
+						for end := time.Now().Add(slow); time.Now().Before(end); {
+						}
+					}
+					if err := loop.Checkpoint(task); err != nil {
+						return err
+					}
+				}
+				if task.Statistics().Turns == others {
+					t.Errorf("%d slow operations were one turn", stride+1)
+				}
+				for range quick * stride { // and quick again
+					if err := loop.Checkpoint(task); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+	})
+}
+
 func TestS444CancelCheckInBudget(t *testing.T) {
 	looptest.Config{Budgeted: true}.Run(t, func(task *loop.Task) error {
 		for i := range 100 {
