@@ -112,7 +112,7 @@ func (e *AttemptError) Error() string {
 func reason(err error) string {
 	var op *socket.OpError
 	if errors.As(err, &op) && op.Err != nil {
-		return op.Err.Error()
+		return strings.TrimSuffix(op.Err.Error(), ".") // Windows speaks in sentences
 	}
 	return err.Error()
 }

@@ -136,6 +136,23 @@ var (
 	errBad    = errors.New("bad certificate")
 )
 
-func connectError(errno error) error { return &socket.OpError{Op: "connect", Err: errno} }
+// told is an errno in words that are the same on all systems.
+type told struct{ error }
 
-func socketError(errno error) error { return &socket.OpError{Op: "socket", Err: errno} }
+func (e told) Unwrap() error { return e.error }
+
+func (e told) Error() string {
+	for errno, text := range map[error]string{
+		sys.ECONNREFUSED: "connection refused", sys.ETIMEDOUT: "connection timed out",
+		sys.EHOSTUNREACH: "no route to host", sys.EMFILE: "too many open files",
+	} {
+		if errno == e.error {
+			return text
+		}
+	}
+	return e.error.Error()
+}
+
+func connectError(errno error) error { return &socket.OpError{Op: "connect", Err: told{errno}} }
+
+func socketError(errno error) error { return &socket.OpError{Op: "socket", Err: told{errno}} }
