@@ -14,6 +14,8 @@ import (
 type Conn struct {
 	s    Socket
 	peer Addr // as accept or connect knew it; invalid if it has not been asked for
+
+	proxy *ProxyHeader // with which it began, if a server asked for that
 }
 
 var _ stream.Stream = (*Conn)(nil)

@@ -256,6 +256,7 @@ type ServerStatistics struct {
 	TimedOut uint64 // idle connections closed because of their age
 	Stopping bool   // it was told to stop
 
+	Refused     uint64 // connections of clients that had too many, see WithMaxPerIP
 	Handshakes  uint64 // of TLS, made so far
 	Handshaking int    // under way
 
@@ -270,7 +271,7 @@ func (s *Server) Statistics() ServerStatistics {
 	return ServerStatistics{
 		Accepted: s.accepted, Active: s.active, Idle: s.idle.length,
 		Runs: s.runs, TimedOut: s.timedOut, Stopping: s.stopping,
-		Handshakes: s.handshakes, Handshaking: s.handshaking,
+		Refused: s.refused, Handshakes: s.handshakes, Handshaking: s.handshaking,
 		Errors: s.errors, Listener: s.ln.Statistics(),
 	}
 }

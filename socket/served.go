@@ -23,6 +23,7 @@ type served struct {
 	prev   *served
 	since  time.Duration // when it went idle
 	listed bool
+	begun  bool // what comes before the first call of the handler is over
 }
 
 // idleList is a list of connections in the order in which they went idle.
@@ -105,28 +106,54 @@ func (c *served) handle(t *loop.Task) error {
 	}
 }
 
-// visit runs the handler once. A connection whose TLS handshake was all there
-// was to do goes idle without it.
+// visit runs the handler once.
 func (c *served) visit(t *loop.Task) error {
 	s := c.server
-	if s.tls == nil {
-		s.runs++
-		return s.handler(t, &c.conn)
-	}
-	if c.tls == nil {
-		var err error
-		if c.tls, err = TLSServer(&c.conn, s.tls, s.tlsOptions...); err != nil {
+	if !c.begun {
+		if ready, err := c.begin(t); err != nil || !ready {
 			return err
-		}
-		if err := s.handshake(t, c.tls); err != nil {
-			return err
-		}
-		if !s.startAtAccept && !c.tls.pending() {
-			return GoIdle
 		}
 	}
 	s.runs++
-	return s.handler(t, c.tls)
+	if c.tls != nil {
+		return s.handler(t, c.tls)
+	}
+	return s.handler(t, &c.conn)
+}
+
+// begin deals with what comes first: a PROXY header, a TLS handshake. A
+// connection for whose handler there is nothing yet is not ready, and goes idle.
+func (c *served) begin(t *loop.Task) (ready bool, err error) {
+	s := c.server
+	c.begun = true
+	if s.proxies == nil && s.tls == nil {
+		return true, nil
+	}
+	if s.trusts(c.conn.RemoteAddr()) {
+		if err := s.proxyHeader(t, &c.conn); err != nil {
+			return false, err
+		}
+	}
+	if s.tls != nil {
+		if c.tls, err = TLSServer(&c.conn, s.tls, s.tlsOptions...); err != nil {
+			return false, err
+		}
+		if err := s.handshake(t, c.tls); err != nil {
+			return false, err
+		}
+	}
+	if s.startAtAccept {
+		return true, nil
+	}
+	if c.tls != nil {
+		ready = c.tls.pending()
+	} else {
+		ready, err = c.pending()
+	}
+	if err == nil && !ready {
+		err = GoIdle
+	}
+	return ready, err
 }
 
 // progress grows when the handler receives something.

@@ -3,6 +3,7 @@ package socket
 import (
 	"crypto/tls"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/lion-go/lion/loop"
@@ -22,6 +23,9 @@ type Server struct {
 	batch          int
 	startAtAccept  bool
 
+	proxies          []netip.Prefix // whose PROXY headers are believed
+	perIP            *perIP
+	refused          uint64
 	tls              *tls.Config
 	tlsOptions       []TLSOption
 	handshakeTimeout time.Duration
@@ -185,6 +189,11 @@ func (s *Server) begin(t *loop.Task, a acceptance) {
 	c.run = c.serve
 	s.accepted++
 	s.ln.hand(&c.conn, a)
+	if !s.perIP.enter(&c.conn) {
+		s.refused++
+		_ = c.conn.Abort() // it is closed, whatever it says
+		return
+	}
 	if s.startAtAccept {
 		s.start(c)
 		return
@@ -213,6 +222,7 @@ func (s *Server) start(c *served) {
 // finished closes a connection whose handler has ended.
 func (s *Server) finished(c *served) {
 	c.close(false)
+	s.perIP.leave(&c.conn)
 	s.active--
 	s.left()
 }

@@ -100,6 +100,7 @@ func (s *Server) wake(c *served) (dropped bool, err error) {
 func (s *Server) drop(c *served) {
 	c.conn.s.d.CancelNotify()
 	c.close(true)
+	s.perIP.leave(&c.conn)
 	s.left()
 }
 

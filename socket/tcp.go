@@ -178,11 +178,17 @@ func ListenTCPEach(
 	if err != nil {
 		return nil, err
 	}
+	return setup.listenSamePort(l, addrs, port)
+}
+
+func (c *setup) listenSamePort(
+	l *loop.Loop, addrs []netip.Addr, port uint16,
+) ([]*Listener, error) {
 	if len(addrs) == 0 {
 		return nil, misuse("listening on no address")
 	}
 	for try := 1; ; try++ {
-		all, err := setup.listenEach(l, addrs, port)
+		all, err := c.listenEach(l, addrs, port)
 		taken := errors.Is(err, sys.EADDRINUSE) || errors.Is(err, sys.EACCES) // the latter on Windows
 		if !taken || port != 0 || try == samePortTries {
 			return all, err
