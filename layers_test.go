@@ -37,7 +37,7 @@ var policy = layers.Policy{
 		{Package: "loop/signals", Imports: "loop loop/queue sys"},
 		{Package: "loop/process", Imports: "loop loop/stream sys"},
 		{Package: "loop/procpool", Imports: "loop loop/process loop/worker loop/locks"},
-		{Package: "loop/inspect", Imports: "loop"},
+		{Package: "loop/inspect", Imports: "loop", Tests: "loop/locks"},
 		{Package: "loop/looptest", Imports: "loop loop/stream sys"},
 
 		// Sockets, and what is built on them. socket uses only the public API of

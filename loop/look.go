@@ -148,6 +148,9 @@ func (s *Snapshot) describeHeld(l *Loop, stacks []goroutineText) {
 
 func (h *Holding) fill(g *goroutineText, task string) {
 	h.Task, h.State, h.Stack, h.Hint = task, g.state, g.stack(), hint(g.state)
+	if h.Hint == computeHint { // that taking its stack stopped it says nothing
+		h.State = "running"
+	}
 }
 
 // hints say what the state of a goroutine that holds a loop means, by how the

@@ -167,6 +167,9 @@ func (w *lockWait) Abort(loop.Wait) bool { return true }
 // WaitDetail names the holder.
 func (w *lockWait) WaitDetail() string { return (*Lock)(w).String() }
 
+// WaitHolder names the holder for dumps, which find deadlocks by it.
+func (w *lockWait) WaitHolder() *loop.Task { return w.owner }
+
 // lockAgain is a wait for a lock that can not be given up.
 type lockAgain Lock
 
@@ -175,6 +178,9 @@ func (w *lockAgain) Abort(loop.Wait) bool { return false }
 
 // WaitDetail names the holder.
 func (w *lockAgain) WaitDetail() string { return (*Lock)(w).String() }
+
+// WaitHolder names the holder for dumps, which find deadlocks by it.
+func (w *lockAgain) WaitHolder() *loop.Task { return w.owner }
 
 // String says who holds the lock.
 func (l *Lock) String() string {
