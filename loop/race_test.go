@@ -225,3 +225,44 @@ func ExampleGo() {
 	})
 	// Output: 4 <nil>
 }
+
+// Whenever a race or a gathering is cancelled, each value that was made is
+// returned or discarded, once.
+func TestRaceLosesNothing(t *testing.T) {
+	moments := looptest.CancelEverywhere(t, func(task *loop.Task) error {
+		open := 0
+		closeOne := func(int) { open-- }
+		dial := func(d time.Duration, result error) func(*loop.Task) (int, error) {
+			return func(task *loop.Task) (int, error) {
+				if err := loop.Sleep(task, d); err != nil {
+					return 0, err
+				}
+				if result != nil {
+					return 0, result
+				}
+				open++
+				return open, nil
+			}
+		}
+		_, raced := loop.Race(task, closeOne, dial(2, errKey), dial(3, nil), dial(3, nil), dial(9, nil))
+		switch {
+		case raced == nil:
+			open--
+		case errors.Is(raced, errKey): // that, and that the others were cancelled
+			raced = loop.CheckpointIfCancelled(task)
+		}
+		values, gathered := loop.Gather(task, dial(1, nil), dial(2, nil), dial(3, nil))
+		for _, v := range values {
+			if v != 0 {
+				open--
+			}
+		}
+		if open != 0 {
+			t.Errorf("%d values were lost: %v, %v", open, raced, gathered)
+		}
+		return errors.Join(raced, gathered)
+	})
+	if moments < 10 {
+		t.Errorf("cancelled at %d moments only", moments)
+	}
+}

@@ -245,3 +245,27 @@ func ExampleScope_Stop() {
 	// done: second
 	// <nil>
 }
+
+// Whenever it is cancelled, a scope that is coming to an end does so.
+func TestStopCancelledAnywhere(t *testing.T) {
+	moments := looptest.CancelEverywhere(t, func(task *loop.Task) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			for i := range 3 {
+				n.Spawn(func(task *loop.Task) error {
+					err := loop.UntilStop(task, func(*loop.Scope) error { return loop.SleepForever(task) })
+					if err != nil {
+						return err
+					}
+					return loop.Sleep(task, time.Duration(i)*3*time.Second)
+				})
+			}
+			if err := loop.Sleep(task, time.Second); err != nil {
+				return err
+			}
+			return n.Scope().Stop(grace, "enough")
+		})
+	})
+	if moments < 10 {
+		t.Errorf("cancelled at %d moments only", moments)
+	}
+}

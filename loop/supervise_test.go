@@ -376,3 +376,45 @@ func TestS435ServicesOutliveTheWork(t *testing.T) {
 		return nil
 	})
 }
+
+// Whenever it is cancelled, a nursery with restarts ends, reports each failure
+// that it answers, and returns each that it does not.
+func TestSupervisionCancelledAnywhere(t *testing.T) {
+	moments := looptest.CancelEverywhere(t, func(task *loop.Task) error {
+		failed, reported := 0, 0
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			for range 2 {
+				runs := 0
+				n.Spawn(func(task *loop.Task) error {
+					if runs++; runs > 3 {
+						return nil
+					}
+					if err := loop.Sleep(task, time.Second); err != nil {
+						return err
+					}
+					failed++
+					return errKey
+				})
+			}
+			return nil
+		}, loop.WithRestart(loop.Restart{Report: func(loop.Failure) { reported++ }}))
+		returned := 0
+		if g, ok := err.(*loop.Group); ok {
+			for _, err := range g.Unwrap() {
+				if errors.Is(err, errKey) {
+					returned++
+				}
+			}
+		}
+		if failed != reported+returned {
+			t.Errorf("%d failures, %d reported, %d returned: %v", failed, reported, returned, err)
+		}
+		if errors.Is(err, errKey) {
+			return loop.CheckpointIfCancelled(task)
+		}
+		return err
+	})
+	if moments < 20 {
+		t.Errorf("cancelled at %d moments only", moments)
+	}
+}
