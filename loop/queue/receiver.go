@@ -19,6 +19,7 @@ func (r *Receiver[T]) Receive(t *loop.Task) (item T, err error) {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return item, err
 	}
+	//lion:opt queue-quiet with room or items and nobody waiting there is nothing else to look at
 	if c := r.core; c.length > 0 && c.quiet() && !r.closed {
 		return c.pop(), loop.ShieldedCheckpoint(t)
 	}

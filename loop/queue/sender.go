@@ -15,6 +15,7 @@ func (s *Sender[T]) Send(t *loop.Task, item T) error {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return err
 	}
+	//lion:opt queue-quiet with room or items and nobody waiting there is nothing else to look at
 	if c := s.core; c.length < c.size && c.quiet() && c.openReceivers > 0 && !s.closed {
 		c.push(item)
 		return loop.ShieldedCheckpoint(t)
