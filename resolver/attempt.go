@@ -26,6 +26,9 @@ type attempt struct {
 	strange int  // datagrams that were no answer
 	byTCP   bool // TCP is on its way for all
 	sock    *socket.Socket
+	store   [2]asked       // what asked refers to
+	wire    [maxQuery]byte // what goes out
+	random  [2 + maxName/8 + 1]byte
 }
 
 // asked is a question as it was put to a server.
@@ -51,13 +54,17 @@ func (a *attempt) end() {
 // ask puts a question the way the server likes it: a random id and, if it can
 // stand that, letters in random case (draft-vixie-dnsext-dns0x20).
 func (a *attempt) ask(q *question, plain bool) *asked {
-	edns, exact, cookie := a.x.s.manners(a.server, a.sent)
-	if plain {
-		edns, cookie = false, nil
+	k := &asked{}
+	if n := len(a.asked); n < len(a.store) {
+		k = &a.store[n]
 	}
-	k := &asked{q: q, query: query{name: a.x.f.key.name, qtype: q.qtype, edns: edns, cookie: cookie}}
-	k.query.exact = exact && !a.x.s.conf.UseTCP
-	var random [2 + maxName/8 + 1]byte
+	k.q, k.query = q, query{name: a.x.f.key.name, qtype: q.qtype}
+	a.x.s.manners(a.server, a.sent, &k.query)
+	if plain {
+		k.query.edns, k.query.cookie = false, cookie{}
+	}
+	k.query.exact = k.query.exact && !a.x.s.conf.UseTCP
+	random := &a.random
 	_, _ = rand.Read(random[:]) // it cannot fail
 	k.query.id = binary.BigEndian.Uint16(random[:])
 	for _, other := range a.asked {
@@ -155,13 +162,8 @@ func (a *attempt) sendAll() error {
 }
 
 func (a *attempt) send(k *asked) error {
-	var space [512]byte
-	wire, err := k.query.pack(space[:])
-	if err != nil {
-		return err
-	}
 	a.x.s.sent(a.again)
-	_, err = a.sock.SendNowait(wire, 0)
+	_, err := a.sock.SendNowait(k.query.pack(a.wire[:0]), 0)
 	if errors.Is(err, loop.ErrWouldBlock) {
 		return nil // a full queue drops datagrams like the network does
 	}
@@ -208,7 +210,7 @@ func (a *attempt) datagram(t *loop.Task, wire []byte, full bool) error {
 		counters.caseLost.Add(1)
 		k.bent = true
 		return a.startTCP(k)
-	case r.msg != nil && k.query.cookie != nil && r.cookie == nil && a.x.s.expectsCookie(a.server):
+	case r.body > 0 && k.query.cookie.n > 0 && r.cookie == nil && a.x.s.expectsCookie(a.server):
 		counters.forged.Add(1)
 		return a.suspect()
 	case r.truncated || full:
@@ -253,8 +255,8 @@ func (a *attempt) suspect() error {
 
 // cutOff keeps what an answer had before it was cut off, and asks by TCP.
 func (a *attempt) cutOff(t *loop.Task, k *asked, r reply) error {
-	if r.msg != nil {
-		partial, _ := extract(r.msg, a.x.f.key.name, k.query.qtype, t.Now())
+	if r.body > 0 {
+		partial, _ := r.extract(a.x.f.key.name, k.query.qtype, t.Now())
 		k.q.partial = &partial
 	}
 	a.heard = true
@@ -270,12 +272,12 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 	a.heard, a.x.heard = true, a.server
 	a.x.s.heard(a.server, now.Sub(a.sent))
 	if r.cookie != nil {
-		a.x.s.learn(func() { a.server.theirs = r.cookie })
+		a.x.s.cookieFrom(a.server, r.cookie)
 	}
 	switch r.rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
-		if r.msg != nil && !lame(r.msg) {
-			a.take(k, r.msg, now)
+		if r.body > 0 && !r.lame() {
+			a.take(k, &r, now)
 			return nil
 		}
 		a.x.refuse(k.q, a.server, ErrLame, now)
@@ -301,10 +303,15 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 	return nil
 }
 
-func (a *attempt) take(k *asked, m *dns.Msg, now time.Time) {
-	found, strangers := extract(m, a.x.f.key.name, k.query.qtype, now)
+func (a *attempt) take(k *asked, r *reply, now time.Time) {
+	found, strangers := r.extract(a.x.f.key.name, k.query.qtype, now)
 	a.x.s.r.counters.strangers.Add(uint64(strangers))
 	if a.x.f.key.raw {
+		m := new(dns.Msg)
+		if err := m.Unpack(r.wire); err != nil {
+			a.x.refuse(k.q, a.server, errors.Join(ErrMalformed, err), now)
+			return
+		}
 		found.msg, found.err = m, nil
 	}
 	if !k.query.edns && !k.tcp && !a.x.s.conf.NoEDNS && a.again {
@@ -317,14 +324,14 @@ func (a *attempt) take(k *asked, m *dns.Msg, now time.Time) {
 func (a *attempt) askPlainly(k *asked, now time.Time) error {
 	a.x.s.r.counters.plain.Add(1)
 	a.x.s.learn(func() { a.server.noEDNS = now.Add(quirkTime) })
-	fresh := a.ask(k.q, true)
-	k.query, k.tries = fresh.query, k.tries+1
-	return a.send(k)
+	return a.repeat(k, true)
 }
 
 // askAgain repeats a question with the cookie that the server gave.
-func (a *attempt) askAgain(k *asked) error {
-	fresh := a.ask(k.q, false)
+func (a *attempt) askAgain(k *asked) error { return a.repeat(k, false) }
+
+func (a *attempt) repeat(k *asked, plain bool) error {
+	fresh := a.ask(k.q, plain)
 	k.query, k.tries = fresh.query, k.tries+1
 	return a.send(k)
 }

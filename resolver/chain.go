@@ -132,7 +132,7 @@ func isMDNS(source string) bool {
 func (r *Resolver) askFiles(s *settings, name string, c *found) (status, error) {
 	entry := s.hosts.lookup(name)
 	if entry == nil {
-		return statusNotFound, failure(NoName, name, nil)
+		return statusNotFound, nil
 	}
 	r.counters.fromFiles.Add(1)
 	c.putAll(name, entry.addrs, entry.canon)

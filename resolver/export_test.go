@@ -68,10 +68,10 @@ func LiteralLoose(host string) netip.Addr {
 func ReadMessage(wire []byte, id uint16, name string, qtype uint16) (bool, []netip.Addr) {
 	q := query{id: id, name: name, qtype: qtype}
 	r, v := q.read(wire)
-	if v != genuine || r.msg == nil {
+	if v != genuine || r.body == 0 {
 		return false, nil
 	}
-	a, _ := extract(r.msg, name, qtype, time.Unix(0, 0))
+	a, _ := r.extract(name, qtype, time.Unix(0, 0))
 	return true, a.addrs
 }
 

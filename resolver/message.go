@@ -2,17 +2,16 @@ package resolver
 
 import (
 	"encoding/binary"
-	"encoding/hex"
-	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 )
 
 // DNS messages, RFC 1035. The library that reads them is lenient where an
-// enemy is not: it accepts counts that lie and bytes at the end. So the shape
-// of a message is checked before, and what it says after.
+// enemy is not: it accepts counts that lie and bytes at the end. And it makes
+// thirty objects of what here is two addresses. So questions and answers about
+// addresses are written and read here, strictly; what else there is goes
+// through the library after the same checks.
 
 const (
 	headerSize = 12
@@ -26,8 +25,14 @@ const (
 	// maxPointers bounds the jumps in one name; each has to go backwards, so
 	// this only keeps a hostile message cheap.
 	maxPointers = 64
-	// clientCookie is the length of our half of a cookie (RFC 7873).
+	// clientCookie is the length of our half of a cookie, and maxCookie that of
+	// both (RFC 7873).
 	clientCookie = 8
+	maxCookie    = 40
+	// maxQuery bounds what pack writes: a header, a name, and EDNS with a cookie.
+	maxQuery = headerSize + maxName + 2 + 4 + 11 + 4 + maxCookie
+	// codeCookie is the number of the option.
+	codeCookie = 10
 )
 
 // query is a question as it was sent.
@@ -36,24 +41,43 @@ type query struct {
 	name   string // without a dot at the end, in the case that was sent
 	qtype  uint16
 	edns   bool
-	cookie []byte // what was sent of a cookie; nil for none
-	exact  bool   // the answer has to keep the case of the letters
+	exact  bool // the answer has to keep the case of the letters
+	cookie cookie
 }
 
-// pack appends the message to b.
-func (q *query) pack(b []byte) ([]byte, error) {
-	m := dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: q.id, RecursionDesired: true},
-		Question: []dns.Question{{Name: q.name + ".", Qtype: q.qtype, Qclass: dns.ClassINET}},
-	}
+// cookie is what was sent of one: our half, and the server's if it is known.
+type cookie struct {
+	bytes [maxCookie]byte
+	n     int
+}
+
+// pack appends the message to b: the name has been checked.
+func (q *query) pack(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, q.id)
+	additional := byte(0)
 	if q.edns {
-		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: udpSize}}
-		if q.cookie != nil {
-			opt.Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: hex.EncodeToString(q.cookie)}}
-		}
-		m.Extra = []dns.RR{opt}
+		additional = 1
 	}
-	return m.PackBuffer(b)
+	b = append(b, 1, 0, 0, 1, 0, 0, 0, 0, 0, additional) // recursion desired, one question
+	for label := range strings.SplitSeq(q.name, ".") {
+		b = append(b, byte(len(label)))
+		b = append(b, label...)
+	}
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint16(b, q.qtype)
+	b = append(b, 0, dns.ClassINET)
+	if !q.edns {
+		return b
+	}
+	b = append(b, 0, 0, byte(dns.TypeOPT))
+	b = binary.BigEndian.AppendUint16(b, udpSize)
+	b = append(b, 0, 0, 0, 0)
+	if q.cookie.n == 0 {
+		return append(b, 0, 0)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(4+q.cookie.n))
+	b = append(b, 0, codeCookie, 0, byte(q.cookie.n))
+	return append(b, q.cookie.bytes[:q.cookie.n]...)
 }
 
 // verdict is what a datagram turned out to be.
@@ -66,12 +90,32 @@ const (
 	caseLost          // the answer, but for the case of the letters
 )
 
-// reply is a message that answers a query.
+// reply is a message that answers a query. It refers to the bytes that it was
+// read from.
 type reply struct {
-	msg       *dns.Msg // nil if there is only a header
+	wire      []byte
+	body      int // where the answers begin; zero if there is only a header
 	rcode     int
 	truncated bool
-	cookie    []byte // the server's cookie, behind ours; nil for none
+	edns      bool
+	cookie    []byte // the server's cookie, without ours; nil for none
+}
+
+// flag bits of a header.
+const (
+	flagQR     = 1 << 15
+	flagOpcode = 0xf << 11
+	flagAA     = 1 << 10
+	flagTC     = 1 << 9
+	flagRA     = 1 << 7
+)
+
+func (r *reply) flags() uint16 { return binary.BigEndian.Uint16(r.wire[2:]) }
+
+// count is the number of records in a section: 1 for answers, 2 for the
+// authority, 3 for additional ones.
+func (r *reply) count(section int) int {
+	return int(binary.BigEndian.Uint16(r.wire[4+2*section:]))
 }
 
 // read judges a message that should answer q.
@@ -79,228 +123,208 @@ func (q *query) read(wire []byte) (reply, verdict) {
 	if len(wire) < headerSize {
 		return reply{}, malformed
 	}
-	flags := binary.BigEndian.Uint16(wire[2:])
-	const qr, opcode, tc = 1 << 15, 0xf << 11, 1 << 9
-	if binary.BigEndian.Uint16(wire) != q.id || flags&qr == 0 || flags&opcode != 0 {
+	r := reply{wire: wire}
+	flags := r.flags()
+	if binary.BigEndian.Uint16(wire) != q.id || flags&flagQR == 0 || flags&flagOpcode != 0 {
 		return reply{}, forged
 	}
-	r := reply{rcode: int(flags & 0xf), truncated: flags&tc != 0}
-	if binary.BigEndian.Uint16(wire[4:]) == 0 && len(wire) == headerSize {
+	r.rcode, r.truncated = int(flags&0xf), flags&flagTC != 0
+	if r.count(0) == 0 && len(wire) == headerSize {
 		switch r.rcode {
 		case dns.RcodeFormatError, dns.RcodeServerFailure, dns.RcodeNotImplemented, dns.RcodeRefused:
 			return r, genuine // some servers fail without repeating the question
 		}
 		return reply{}, malformed
 	}
-	if !wellFormed(wire, r.truncated) {
+	var buf [maxName + 2]byte
+	name, at := readName(wire, headerSize, buf[:0])
+	if r.count(0) != 1 || at < 0 || at+4 > len(wire) { // one question: RFC 9619
 		return reply{}, malformed
 	}
-	m := new(dns.Msg)
-	if err := m.Unpack(wire); err != nil && !r.truncated {
+	r.body = at + 4
+	kind, class := binary.BigEndian.Uint16(wire[at:]), binary.BigEndian.Uint16(wire[at+2:])
+	if kind != q.qtype || class != dns.ClassINET || !equalName(name, q.name) {
+		return reply{}, forged
+	}
+	if !r.wellFormed() {
 		return reply{}, malformed
 	}
-	if len(m.Question) != 1 || m.Question[0].Qtype != q.qtype || m.Question[0].Qclass != dns.ClassINET {
+	if !q.options(&r) {
 		return reply{}, forged
 	}
-	name := strings.TrimSuffix(m.Question[0].Name, ".")
-	if !strings.EqualFold(name, q.name) {
-		return reply{}, forged
-	}
-	r.msg, r.rcode = m, m.Rcode
-	if !q.ownCookie(&r) {
-		return reply{}, forged
-	}
-	if q.exact && name != q.name {
+	if q.exact && string(name) != q.name {
 		return r, caseLost
 	}
 	return r, genuine
 }
 
-// ownCookie takes the server's cookie out of a reply, and reports whether it
-// came with ours.
-func (q *query) ownCookie(r *reply) bool {
-	opt := r.msg.IsEdns0()
-	if opt == nil || q.cookie == nil {
-		return true
+// record is where a record of a message is.
+type record struct {
+	owner, data, end int // offsets
+	kind, class      uint16
+	ttl              uint32
+}
+
+// next returns the record at an offset; its end is negative if there is none.
+func (r *reply) next(at int) record {
+	const fixed = 10 // type, class, TTL, length
+	rr := record{owner: at, end: -1}
+	if at = skipName(r.wire, at); at < 0 || at+fixed > len(r.wire) {
+		return rr
 	}
-	for _, option := range opt.Option {
-		if c, ok := option.(*dns.EDNS0_COOKIE); ok {
-			cookie, err := hex.DecodeString(c.Cookie)
-			if err != nil || len(cookie) < clientCookie || string(cookie[:clientCookie]) != string(q.cookie[:clientCookie]) {
-				return false
-			}
-			r.cookie = cookie[clientCookie:]
-		}
+	rr.kind = binary.BigEndian.Uint16(r.wire[at:])
+	rr.class = binary.BigEndian.Uint16(r.wire[at+2:])
+	rr.ttl = binary.BigEndian.Uint32(r.wire[at+4:])
+	rr.data = at + fixed
+	if end := rr.data + int(binary.BigEndian.Uint16(r.wire[at+8:])); end <= len(r.wire) {
+		rr.end = end
 	}
-	return true
+	return rr
 }
 
 // wellFormed reports whether the sections of a message are as long as its
 // header says, and nothing is behind them. Of a truncated message only the
 // question has to be whole.
-func wellFormed(wire []byte, truncated bool) bool {
-	at := headerSize
-	if binary.BigEndian.Uint16(wire[4:]) != 1 { // RFC 9619
-		return false
-	}
-	if at = skipName(wire, at); at < 0 || at+4 > len(wire) {
-		return false
-	}
-	at += 4
-	if truncated {
+func (r *reply) wellFormed() bool {
+	records := r.count(1) + r.count(2) + r.count(3)
+	if r.truncated {
 		return true
-	}
-	records := 0
-	for i := 6; i < headerSize; i += 2 {
-		records += int(binary.BigEndian.Uint16(wire[i:]))
 	}
 	if records > maxRecords {
 		return false
 	}
+	at := r.body
 	for range records {
-		const fixed = 10 // type, class, TTL, length
-		if at = skipName(wire, at); at < 0 || at+fixed > len(wire) {
+		rr := r.next(at)
+		if rr.end < 0 || !r.fits(&rr) {
 			return false
 		}
-		at += fixed + int(binary.BigEndian.Uint16(wire[at+8:]))
-		if at > len(wire) {
-			return false
+		at = rr.end
+	}
+	return at == len(r.wire)
+}
+
+// fits reports whether the data of a record that is used here has the right
+// length.
+func (r *reply) fits(rr *record) bool {
+	if rr.class != dns.ClassINET {
+		return true
+	}
+	switch rr.kind {
+	case dns.TypeA:
+		return rr.end-rr.data == 4
+	case dns.TypeAAAA:
+		return rr.end-rr.data == 16
+	case dns.TypeCNAME:
+		return skipName(r.wire, rr.data) == rr.end
+	}
+	return true
+}
+
+// options reads the OPT record of a reply, and reports whether the cookie in
+// it, if there is one, is ours.
+func (q *query) options(r *reply) bool {
+	at := r.body
+	for range r.count(1) + r.count(2) + r.count(3) {
+		rr := r.next(at)
+		if rr.end < 0 {
+			return r.truncated
+		}
+		at = rr.end
+		if rr.kind != dns.TypeOPT || r.wire[rr.owner] != 0 {
+			continue
+		}
+		r.edns = true
+		r.rcode |= int(rr.ttl>>24) << 4
+		data := r.wire[rr.data:rr.end]
+		for len(data) >= 4 {
+			code, size := binary.BigEndian.Uint16(data), int(binary.BigEndian.Uint16(data[2:]))
+			if data = data[4:]; size > len(data) {
+				return false
+			}
+			if code == codeCookie && q.cookie.n > 0 {
+				ours := q.cookie.bytes[:clientCookie]
+				if size < clientCookie || size > maxCookie || string(data[:clientCookie]) != string(ours) {
+					return false
+				}
+				r.cookie = data[clientCookie:size]
+			}
+			data = data[size:]
 		}
 	}
-	return at == len(wire)
+	return true
 }
 
 // skipName returns where the name at an offset ends, or -1 if it is none.
 func skipName(wire []byte, at int) int {
-	end, length := -1, 0
-	for jumps := 0; at >= 0 && at < len(wire); {
+	_, end := readName(wire, at, nil)
+	return end
+}
+
+// strange stands for what may be in a label on the wire and never is in a
+// name of a host: a dot, and what is not printable.
+const strangeByte = '?'
+
+// readName appends the name at an offset to text, unless that is nil, with dots
+// between its labels, and returns where it ends: -1 if it is none.
+func readName(wire []byte, at int, text []byte) ([]byte, int) {
+	end, length, jumps := -1, 0, 0
+	for at >= 0 && at < len(wire) {
 		c := int(wire[at])
-		switch c & 0xc0 {
-		case 0x00:
-			if c == 0 {
-				if end < 0 {
-					end = at + 1
-				}
-				return end
+		switch {
+		case c == 0:
+			if end < 0 {
+				end = at + 1
 			}
-			length += c + 1
+			return text, end
+		case c&0xc0 == 0 && at+1+c <= len(wire):
+			if length += c + 1; length > maxName+1 {
+				return nil, -1
+			}
+			if text != nil {
+				text = appendLabel(text, wire[at+1:at+1+c])
+			}
 			at += c + 1
-			if length > maxName+1 {
-				return -1
-			}
-		case 0xc0:
-			if at+1 >= len(wire) {
-				return -1
-			}
+		case c&0xc0 == 0xc0 && at+1 < len(wire):
 			to := c&0x3f<<8 | int(wire[at+1])
 			if end < 0 {
 				end = at + 2
 			}
-			jumps++
-			if to >= at || to < headerSize || jumps > maxPointers {
-				return -1
+			if jumps++; to >= at || to < headerSize || jumps > maxPointers {
+				return nil, -1
 			}
 			at = to
 		default:
-			return -1
+			return nil, -1
 		}
 	}
-	return -1
+	return nil, -1
 }
 
-// extract takes the addresses that a message has for a name, and counts the
-// records that are about other names: nobody asked for them.
-func extract(m *dns.Msg, name string, qtype uint16, now time.Time) (a answer, strangers int) {
-	owner, ttl, err := follow(m, name)
-	if err != nil {
-		return answer{err: failure(Fail, name, err)}, 0
+func appendLabel(text, label []byte) []byte {
+	if len(text) > 0 {
+		text = append(text, '.')
 	}
-	for _, rr := range m.Answer {
-		if rr.Header().Rrtype == dns.TypeCNAME || rr.Header().Class != dns.ClassINET {
-			continue
+	for _, c := range label {
+		if c <= ' ' || c >= 0x7f || c == '.' {
+			c = strangeByte
 		}
-		if !strings.EqualFold(strings.TrimSuffix(rr.Header().Name, "."), owner) {
-			strangers++
-			continue
-		}
-		if addr := address(rr, qtype); addr.IsValid() && len(a.addrs) < maxAddrs {
-			a.addrs = append(a.addrs, addr)
-			ttl = min(ttl, rr.Header().Ttl)
-		}
+		text = append(text, c)
 	}
-	if isHostName(owner) {
-		a.canon = owner
-	}
-	switch {
-	case len(a.addrs) > 0:
-		a.expires = now.Add(keep(ttl, maxTTL))
-	case m.Rcode == dns.RcodeNameError:
-		a.err = failure(NoName, name, nil)
-		a.expires = now.Add(negativeTTL(m))
-	default:
-		a.err = failure(NoData, name, nil)
-		a.expires = now.Add(negativeTTL(m))
-	}
-	return a, strangers
+	return text
 }
 
-// follow goes along the aliases in a message, in whatever order they are, and
-// returns the last name and the lowest TTL.
-func follow(m *dns.Msg, name string) (owner string, ttl uint32, err error) {
-	owner, ttl = name, uint32(maxTTL/time.Second)
-	for range maxAliases + 1 {
-		next := ""
-		for _, rr := range m.Answer {
-			alias, ok := rr.(*dns.CNAME)
-			if ok && strings.EqualFold(strings.TrimSuffix(alias.Hdr.Name, "."), owner) {
-				next, ttl = strings.TrimSuffix(alias.Target, "."), min(ttl, alias.Hdr.Ttl)
-				break
-			}
-		}
-		if next == "" {
-			return owner, ttl, nil
-		}
-		owner = next
+// equalName reports whether two names are the same but for the case of ASCII
+// letters.
+func equalName(a []byte, b string) bool {
+	if len(a) != len(b) {
+		return false
 	}
-	return "", 0, ErrAliasLoop
-}
-
-func address(rr dns.RR, qtype uint16) netip.Addr {
-	switch rr := rr.(type) {
-	case *dns.A:
-		if ip4 := rr.A.To4(); qtype == dns.TypeA && ip4 != nil {
-			return netip.AddrFrom4([4]byte(ip4))
-		}
-	case *dns.AAAA:
-		if ip6 := rr.AAAA.To16(); qtype == dns.TypeAAAA && ip6 != nil {
-			return netip.AddrFrom16([16]byte(ip6))
+	for i, c := range a {
+		d := b[i]
+		if c != d && (c|0x20 != d|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
 		}
 	}
-	return netip.Addr{}
-}
-
-// keep is a TTL as a time. One with the highest bit set is zero (RFC 2181).
-func keep(ttl uint32, most time.Duration) time.Duration {
-	if ttl >= 1<<31 {
-		return 0
-	}
-	return min(time.Duration(ttl)*time.Second, most)
-}
-
-// negativeTTL is how long "no" holds (RFC 2308); without an SOA record not at
-// all.
-func negativeTTL(m *dns.Msg) time.Duration {
-	for _, rr := range m.Ns {
-		if soa, ok := rr.(*dns.SOA); ok {
-			return keep(min(soa.Hdr.Ttl, soa.Minttl), maxNegativeTTL)
-		}
-	}
-	return 0
-}
-
-// lame reports whether a server said nothing at all: it is neither the
-// authority nor somebody who asks others.
-func lame(m *dns.Msg) bool {
-	return m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && len(m.Ns) == 0 &&
-		!m.Authoritative && !m.RecursionAvailable && m.IsEdns0() == nil && len(m.Extra) == 0
+	return true
 }

@@ -89,18 +89,33 @@ func (r *Resolver) nameOf(t *loop.Task, s *settings, addr netip.Addr) (string, e
 	if err != nil {
 		return "", err
 	}
-	owner, _, err := follow(m, strings.TrimSuffix(name, "."))
-	if err != nil {
-		return "", failure(Fail, addr.String(), err)
-	}
+	owner := aliasEnd(m, name)
 	for _, rr := range m.Answer {
-		if ptr, ok := rr.(*dns.PTR); ok && strings.EqualFold(strings.TrimSuffix(ptr.Hdr.Name, "."), owner) {
+		if ptr, ok := rr.(*dns.PTR); ok && strings.EqualFold(ptr.Hdr.Name, owner) {
 			if found := strings.TrimSuffix(ptr.Ptr, "."); isHostName(found) {
 				return found, nil
 			}
 		}
 	}
 	return "", failure(NoName, addr.String(), nil)
+}
+
+// aliasEnd follows the aliases of a name in a message; after maxAliases it
+// stops wherever it is, which has no records then.
+func aliasEnd(m *dns.Msg, name string) string {
+	for range maxAliases {
+		next := ""
+		for _, rr := range m.Answer {
+			if alias, ok := rr.(*dns.CNAME); ok && strings.EqualFold(alias.Hdr.Name, name) {
+				next = alias.Target
+			}
+		}
+		if next == "" {
+			break
+		}
+		name = next
+	}
+	return name
 }
 
 // nameOf asks the system for the name of an address. It is a checkpoint.

@@ -27,6 +27,12 @@ func literal(host string, strict bool) (netip.Addr, form) {
 	if strings.Contains(host, ":") {
 		return literal6(host)
 	}
+	if host == "" || host[0] < '0' || host[0] > '9' {
+		if strings.Contains(host, "%") || endsInNumber(host) {
+			return netip.Addr{}, formBroken
+		}
+		return netip.Addr{}, formName // and no error was made, which costs
+	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr, formLiteral
 	}

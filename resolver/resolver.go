@@ -301,6 +301,9 @@ func (d *delivery) finish(err error) error {
 
 // ofLoop is err if it is about the task and not about the lookup.
 func ofLoop(err error) error {
+	if e, ok := err.(*Error); ok && e.Err == nil {
+		return nil
+	}
 	if errors.Is(err, loop.Cancelled) || errors.Is(err, loop.ErrInterrupt) ||
 		errors.Is(err, loop.ErrWrongTask) || errors.Is(err, loop.ErrInternal) {
 		return err

@@ -148,15 +148,23 @@ func (s *stub) learn(change func()) {
 	change()
 }
 
-// manners are how a server is to be asked now.
-func (s *stub) manners(at *server, now time.Time) (edns, exact bool, cookie []byte) {
+// manners puts into q how a server is to be asked now.
+func (s *stub) manners(at *server, now time.Time, q *query) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	edns = !s.conf.NoEDNS && !now.Before(at.noEDNS)
-	if edns {
-		cookie = append(append(cookie, at.ours...), at.theirs...)
+	q.exact = !now.Before(at.noCase)
+	q.edns = !s.conf.NoEDNS && !now.Before(at.noEDNS)
+	if q.edns {
+		q.cookie.n = copy(q.cookie.bytes[:], at.ours)
+		q.cookie.n += copy(q.cookie.bytes[q.cookie.n:], at.theirs)
 	}
-	return edns, !now.Before(at.noCase), cookie
+}
+
+// cookieFrom keeps the cookie of a server.
+func (s *stub) cookieFrom(at *server, cookie []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at.theirs = append(at.theirs[:0], cookie...)
 }
 
 // expectsCookie reports whether a server has given cookies: without one, an
@@ -164,5 +172,5 @@ func (s *stub) manners(at *server, now time.Time) (edns, exact bool, cookie []by
 func (s *stub) expectsCookie(at *server) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return at.theirs != nil
+	return len(at.theirs) > 0
 }

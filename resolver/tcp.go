@@ -76,10 +76,7 @@ func (a *attempt) talk(t *loop.Task, list []*asked) error {
 	a.x.s.r.counters.sockets.Add(1)
 	defer c.Close()
 	a.x.f.closers = append(a.x.f.closers, c)
-	out, queries, err := a.packAll(list)
-	if err != nil {
-		return err
-	}
+	out, queries := a.packAll(list)
 	if err := c.SendAll(t, out); err != nil {
 		return err
 	}
@@ -100,21 +97,17 @@ func (a *attempt) talk(t *loop.Task, list []*asked) error {
 
 // packAll writes the questions as one block: letters in their own case, since
 // nobody can forge here.
-func (a *attempt) packAll(list []*asked) (out []byte, queries []query, err error) {
+func (a *attempt) packAll(list []*asked) (out []byte, queries []query) {
 	for _, k := range list {
 		q := k.query
 		q.name, q.exact = a.x.f.key.name, false
-		var space [512]byte
-		wire, err := q.pack(space[:])
-		if err != nil {
-			return nil, nil, err
-		}
+		wire := q.pack(a.wire[:0])
 		a.x.s.sent(false)
 		out = binary.BigEndian.AppendUint16(out, uint16(len(wire)))
 		out = append(out, wire...)
 		queries = append(queries, q)
 	}
-	return out, queries, nil
+	return out, queries
 }
 
 // message takes one answer. What is cut off here too is all that there is.
