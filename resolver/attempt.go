@@ -26,9 +26,11 @@ type attempt struct {
 	strange int  // datagrams that were no answer
 	byTCP   bool // TCP is on its way for all
 	sock    *socket.Socket
-	store   [2]asked       // what asked refers to
+	store   [2]asked       // what the questions are kept in
 	wire    [maxQuery]byte // what goes out
 	random  [2 + maxName/8 + 1]byte
+
+	askedStore [2]*asked // what asked refers to
 }
 
 // asked is a question as it was put to a server.
@@ -54,9 +56,11 @@ func (a *attempt) end() {
 // ask puts a question the way the server likes it: a random id and, if it can
 // stand that, letters in random case (draft-vixie-dnsext-dns0x20).
 func (a *attempt) ask(q *question, plain bool) *asked {
-	k := &asked{}
+	var k *asked
 	if n := len(a.asked); n < len(a.store) {
 		k = &a.store[n]
+	} else {
+		k = new(asked)
 	}
 	k.q, k.query = q, query{name: a.x.f.key.name, qtype: q.qtype}
 	a.x.s.manners(a.server, a.sent, &k.query)

@@ -20,7 +20,7 @@ type exchange struct {
 	s         *stub
 	f         *flight
 	order     []*server
-	questions []*question
+	questions []question
 	attempts  []*attempt // those that go on
 	launched  []int      // attempts by server
 	nursery   *loop.Nursery
@@ -28,6 +28,11 @@ type exchange struct {
 	news      bool            // a server failed: go on at once
 	heard     *server         // who answered last
 	deadline  time.Time
+
+	// What the slices above refer to in the usual case.
+	questionStore [2]question
+	attemptStore  [inFlight]*attempt
+	launchedStore [3]int
 }
 
 // question is a type of record that is asked for.
@@ -47,10 +52,12 @@ func (s *stub) work(t *loop.Task, f *flight) error {
 	}
 	for at := 0; at < len(f.parts); at += step {
 		x := &exchange{s: s, f: f, order: s.order(t.Now())}
-		x.launched = make([]int, len(x.order))
+		x.launched = append(x.launchedStore[:0], make([]int, len(x.order))...)
+		x.attempts = x.attemptStore[:0]
 		x.deadline = t.Now().Add(s.conf.Timeout * time.Duration(s.conf.Attempts))
+		x.questions = x.questionStore[:0]
 		for _, p := range f.parts[at : at+step] {
-			x.questions = append(x.questions, &question{qtype: p.qtype})
+			x.questions = append(x.questions, question{qtype: p.qtype})
 		}
 		if err := x.run(t); err != nil {
 			return err
@@ -102,30 +109,34 @@ func (x *exchange) coordinate(t *loop.Task) error {
 }
 
 func (x *exchange) finished() bool {
-	return !slices.ContainsFunc(x.questions, func(q *question) bool { return !q.done })
+	return !slices.ContainsFunc(x.questions, func(q question) bool { return !q.done })
 }
 
 // pick returns the turn of the next server that can be asked something, or -1.
 func (x *exchange) pick(turn int, early bool) int {
 	for i := range len(x.order) {
 		at := (turn + i) % len(x.order)
-		if x.launched[at] < x.s.conf.Attempts && len(x.open(x.order[at], early)) > 0 {
+		if x.launched[at] < x.s.conf.Attempts && x.canAsk(x.order[at], early) {
 			return turn + i
 		}
 	}
 	return -1
 }
 
-// open are the questions that a server has not refused to answer; early, those
-// that it is not being asked.
-func (x *exchange) open(at *server, early bool) []*question {
-	var list []*question
-	for _, q := range x.questions {
-		if !q.done && !slices.Contains(q.refused, at) && !(early && x.asking(q, at)) {
-			list = append(list, q)
+// canAsk reports whether there is something to ask a server.
+func (x *exchange) canAsk(at *server, early bool) bool {
+	for i := range x.questions {
+		if x.open(&x.questions[i], at, early) {
+			return true
 		}
 	}
-	return list
+	return false
+}
+
+// open reports whether a server has not refused to answer a question; early,
+// only if it is not being asked.
+func (x *exchange) open(q *question, at *server, early bool) bool {
+	return !q.done && !slices.Contains(q.refused, at) && !(early && x.asking(q, at))
 }
 
 func (x *exchange) asking(q *question, at *server) bool {
@@ -146,8 +157,11 @@ func (x *exchange) launch(t *loop.Task, at int, early bool) error {
 	x.launched[at]++
 	a := &attempt{x: x, server: x.order[at], sent: t.Now(), again: again}
 	plain := x.launched[at] > 2 // perhaps it drops what it does not know
-	for _, q := range x.open(a.server, early) {
-		a.asked = append(a.asked, a.ask(q, plain))
+	a.asked = a.askedStore[:0]
+	for i := range x.questions {
+		if q := &x.questions[i]; x.open(q, a.server, early) {
+			a.asked = append(a.asked, a.ask(q, plain))
+		}
 	}
 	if again {
 		x.s.r.counters.hedges.Add(1)
@@ -173,7 +187,7 @@ func (x *exchange) pause(t *loop.Task, when time.Time) error {
 	return err
 }
 
-func (x *exchange) wake() { x.lot.UnparkAll() }
+func (x *exchange) wake() { wakeAll(&x.lot) }
 
 // answer publishes what was found out for a question.
 func (x *exchange) answer(q *question, a answer, now time.Time) {
@@ -227,8 +241,8 @@ func (x *exchange) giveUp(now time.Time) {
 			x.s.silent(a.server, now)
 		}
 	}
-	for _, q := range x.questions {
-		if !q.done {
+	for i := range x.questions {
+		if q := &x.questions[i]; !q.done {
 			x.settle(q, now)
 		}
 	}

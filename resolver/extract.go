@@ -37,10 +37,9 @@ func (r *reply) extract(name string, qtype uint16, now time.Time) (a answer, str
 			ttl = min(ttl, rr.ttl)
 		}
 	}
-	switch canon := string(owner); {
-	case canon == name:
+	if string(owner) == name {
 		a.canon = name
-	case isHostName(canon):
+	} else if canon := string(owner); isHostName(canon) {
 		a.canon = canon
 	}
 	r.conclude(&a, name, ttl, now)

@@ -29,7 +29,8 @@ type flight struct {
 	last    bool     // nobody waits any more
 	closers []closer // what the last waiter closes at once
 	parts   []part
-	err     error // why it ended, if parts are missing
+	store   [2]part // what parts refers to
+	err     error   // why it ended, if parts are missing
 }
 
 type closer interface{ Close() error }
@@ -70,6 +71,7 @@ func (r *Resolver) join(t *loop.Task, key flightKey, work func(*loop.Task, *flig
 		return f, nil
 	}
 	f = &flight{r: r, loop: t.Loop(), key: key, caller: t.Nursery(), work: work, waiters: 1}
+	f.parts = f.store[:0]
 	for _, qtype := range key.types {
 		if qtype != 0 {
 			f.parts = append(f.parts, part{qtype: qtype})
@@ -169,7 +171,14 @@ func (f *flight) run(t *loop.Task) error {
 func (f *flight) end(err error) {
 	f.err, f.ended = err, true
 	f.remove()
-	f.lot.UnparkAll()
+	wakeAll(&f.lot)
+}
+
+// wakeAll is UnparkAll for those who do not want to know whom: it allocates
+// nothing.
+func wakeAll(lot *loop.ParkingLot) {
+	for lot.UnparkOne() != nil {
+	}
 }
 
 // publish gives the answer for one type of record to those who wait.
@@ -178,7 +187,7 @@ func (f *flight) publish(qtype uint16, a answer) {
 		p := &f.parts[i]
 		if p.qtype == qtype && !p.ready {
 			p.ready, p.answer = true, a
-			f.lot.UnparkAll()
+			wakeAll(&f.lot)
 		}
 	}
 	if f.count() == len(f.parts) {
