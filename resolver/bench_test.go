@@ -9,11 +9,11 @@ import (
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/resolver"
+	"github.com/lion-go/lion/socket"
 )
 
 // serveGo answers both types from a goroutine, for whoever asks: the server is
-// the same for lion and for package net. It costs both the same, and is
-// measured alone by BenchmarkServerAlone.
+// the same for lion and for package net, and costs both the same.
 func serveGo(tb testing.TB) *net.UDPConn {
 	tb.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -70,6 +70,30 @@ func BenchmarkLookup(b *testing.B) {
 	}
 	if st := r.Statistics(); st.Hedges > st.Queries/100 {
 		b.Errorf("the server was late: %+v", st)
+	}
+}
+
+// BenchmarkResolve is BenchmarkLookup as dialing does it: each family for
+// itself, so that nothing has to be sorted.
+func BenchmarkResolve(b *testing.B) {
+	conn := serveGo(b)
+	defer conn.Close()
+	server := &fake{addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	r := newResolver(b, resolver.Config{CacheSize: -1}, server)
+	err := loop.Run(func(t *loop.Task) error {
+		b.ReportAllocs()
+		for b.Loop() {
+			n := 0
+			err := r.Resolve(t, socket.Query{Host: "www.example.test", Service: "80"},
+				func(a socket.Answer) { n += len(a.Addrs) })
+			if err != nil || n != 2 {
+				b.Fatal(n, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 
