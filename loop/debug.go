@@ -14,10 +14,11 @@ import (
 // WithDebug makes the loop look, whenever a task suspends or ends, at the
 // goroutine that does so. One that is locked to its thread
 // (runtime.LockOSThread) is unlocked, and its task fails with ErrMisuse instead
-// of killing the process. One that is not the task's own, which is a use of the
-// task's handle by another goroutine, panics. A look costs a few microseconds.
+// of killing the process. One that is not the task's own panics; but before, at
+// every cancel point, a goroutine that runs no loop and uses the handle of the
+// running task is refused with ErrWrongTask. A look costs a few microseconds.
 func WithDebug() Option {
-	return func(l *Loop) error { l.debug = true; return nil }
+	return func(l *Loop) error { l.debug, l.atHome = true, onLoopGoroutine; return nil }
 }
 
 // locksMax bounds the attempts to unlock a thread: calls of LockOSThread add up.

@@ -56,5 +56,5 @@
 // precise error, and changes nothing. The handle of another task, or of one
 // that has ended, is refused with ErrWrongTask. From a foreign goroutine that
 // is certain only while the task is not running; the race detector sees the
-// rest, and WithGoroutineCheck refuses it.
+// rest, and WithDebug refuses it.
 package loop

@@ -149,14 +149,6 @@ func WithAlwaysReschedule() Option {
 	return func(l *Loop) error { l.alwaysReschedule = true; return nil }
 }
 
-// WithGoroutineCheck makes every cancel point look whether it was called on the
-// goroutine of a loop at all, which costs a microsecond: a handle that is used
-// in a foreign goroutine is then refused with ErrWrongTask even while its task
-// is running. It is for tests, and for the hunt of what the race detector saw.
-func WithGoroutineCheck() Option {
-	return func(l *Loop) error { l.atHome = onLoopGoroutine; return nil }
-}
-
 // WithEntryQueueSize bounds the calls from outside that wait for the loop.
 // The default is DefaultEntryQueueSize.
 func WithEntryQueueSize(n int) Option {

@@ -302,9 +302,9 @@ func tcpPair(task *loop.Task, t *testing.T) (client, server sys.FD) {
 	return client, server
 }
 
-// S109: with the check of goroutines the handle of a running task is refused
+// S109: in debug mode the handle of a running task is refused
 // in a foreign goroutine, whatever is tried; the task itself goes on as ever.
-func TestS109GoroutineCheck(t *testing.T) {
+func TestS109DebugRefusesForeignGoroutines(t *testing.T) {
 	tries := map[string]func(*loop.Task) error{
 		"Checkpoint":            loop.Checkpoint,
 		"CheckpointIfCancelled": loop.CheckpointIfCancelled,
@@ -331,5 +331,5 @@ func TestS109GoroutineCheck(t *testing.T) {
 			n.Spawn(abroad)
 			return loop.FailAfter(task, time.Hour, func(*loop.Scope) error { return abroad(task) })
 		})
-	}, loop.WithGoroutineCheck())
+	}, loop.WithDebug())
 }
