@@ -26,6 +26,8 @@ const (
 	attemptWon    eventKind = iota // connected, and shaken hands if that is asked for
 	answerCame                     // the addresses of one family, or none
 	lookupEnded                    // no more answers will come for these families
+	servicesCame                   // the endpoints of the service, as far as they are known
+	servicesEnded                  // no more of them will come
 	attemptOpened                  // connected; the handshake is to come
 	attemptFailed
 )
@@ -38,6 +40,8 @@ type event struct {
 	addrs  []netip.AddrPort
 	stage  Stage
 	err    error
+
+	endpoints []Endpoint
 }
 
 // An actionKind says what is to be done.
@@ -45,6 +49,7 @@ type actionKind uint8
 
 const (
 	askFor  actionKind = iota // look up the addresses of these families
+	askMore                   // look up the endpoints of the service
 	dialTo                    // start an attempt
 	shake                     // let an attempt begin its handshake
 	abandon                   // close an attempt
@@ -68,6 +73,8 @@ type engine struct {
 	given   []netip.AddrPort // or from the caller
 	routes  families         // that this host has connectivity in
 	lookups [2]lookup
+
+	services serviceLookup
 
 	list     []netip.AddrPort // not started yet, in order
 	attempts []attempt        // in the order of their starts: the rank
@@ -102,6 +109,10 @@ func (e *engine) startNamed() []action {
 		asked = e.c.families
 	}
 	e.ask(asked)
+	if e.c.services != nil {
+		e.services.state = lookupPending
+		e.out = append(e.out, action{kind: askMore})
+	}
 	return e.out
 }
 
@@ -145,6 +156,10 @@ func (e *engine) take(ev event) {
 		e.answer(ev)
 	case lookupEnded:
 		e.endLookup(ev)
+	case servicesCame:
+		e.serviceAnswer(ev)
+	case servicesEnded:
+		e.servicesEnd(ev)
 	case attemptOpened:
 		e.opened(ev.rank)
 	case attemptFailed:
@@ -219,7 +234,8 @@ func (e *engine) begin() {
 	}
 	addr := e.list[0]
 	e.list = e.list[1:]
-	a := attempt{Attempt: Attempt{Addr: addr, Target: e.target(addr), Start: e.now}}
+	a := attempt{Attempt: Attempt{Addr: addr, Target: e.target(addr), Start: e.now,
+		Endpoint: e.endpoint(addr)}}
 	e.next = max(e.punctual()+e.c.delayFor(addr, e.began.Add(e.now)), e.now+MinSpacing)
 	e.attempts = append(e.attempts, a)
 	e.out = append(e.out, action{kind: dialTo, rank: len(e.attempts) - 1, target: a.Target})
@@ -244,7 +260,7 @@ func (e *engine) abandonOldest() {
 		if a.running() {
 			a.end(Dropped, e.now)
 			e.out = append(e.out, action{kind: abandon, rank: rank})
-			e.releaseHandshake(a)
+			e.offerHandshakes()
 			return
 		}
 	}
@@ -259,32 +275,7 @@ func (e *engine) opened(rank int) {
 	}
 	a.opened, a.Connected = true, e.now-a.Start
 	e.next = max(e.next, e.now+e.c.delay)
-	if !e.c.singleHandshake || !e.shaking() {
-		e.allowHandshake(rank)
-	}
-}
-
-func (e *engine) shaking() bool {
-	return slices.ContainsFunc(e.attempts, func(a attempt) bool { return a.running() && a.shaking })
-}
-
-func (e *engine) allowHandshake(rank int) {
-	e.attempts[rank].shaking = true
-	e.out = append(e.out, action{kind: shake, rank: rank})
-}
-
-// releaseHandshake lets the next attempt that waits for it shake hands, after
-// a has ended.
-func (e *engine) releaseHandshake(a *attempt) {
-	if !e.c.singleHandshake || !a.shaking {
-		return
-	}
-	for rank := range e.attempts {
-		if b := &e.attempts[rank]; b.running() && b.opened && !b.shaking {
-			e.allowHandshake(rank)
-			return
-		}
-	}
+	e.offerHandshakes()
 }
 
 func (e *engine) win(rank int) {
@@ -314,7 +305,7 @@ func (e *engine) failed(ev event) {
 		e.finish(Lost)
 		return
 	}
-	e.releaseHandshake(a)
+	e.offerHandshakes()
 }
 
 // finish ends the race, and with it all attempts that are running.

@@ -1,6 +1,7 @@
 package eyeballs
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"slices"
@@ -187,7 +188,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"short delay": WithAttemptDelay(9 * ms), "long delay": WithAttemptDelay(3 * time.Second),
 		"resolution delay": WithResolutionDelay(-1), "timeout": WithTimeout(0),
 		"first count": WithFirstCount(0), "concurrent": WithMaxConcurrent(0),
-		"handshake": WithHandshake(nil),
+		"handshake": WithHandshake(nil), "services": WithServices(nil),
 		"nat64":     WithNAT64(netip.MustParsePrefix("2001:db8::/65")),
 		"nat64 v4":  WithNAT64(netip.MustParsePrefix("10.0.0.0/32")),
 		"two local": WithLocalAddrs(netip.IPv4Unspecified(), netip.IPv4Unspecified()),
@@ -199,6 +200,22 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	if _, err := newConfig([]Option{OnlyIPv4(), OnlyIPv6()}); !errors.Is(err, loop.ErrMisuse) {
 		t.Errorf("only IPv4 and only IPv6: %v", err)
+	}
+}
+
+// Scenario V08: the keys of an endpoint are used, unless the caller has some.
+func TestECH(t *testing.T) {
+	plain, keys := &tls.Config{ServerName: "x"}, []byte{1, 2}
+	p := &Endpoint{ECH: keys}
+	hidden := p.tls(plain)
+	if !slices.Equal(hidden.EncryptedClientHelloConfigList, keys) ||
+		hidden.MinVersion != tls.VersionTLS13 || plain.EncryptedClientHelloConfigList != nil {
+		t.Errorf("the keys are %v; the caller's %v",
+			hidden.EncryptedClientHelloConfigList, plain.EncryptedClientHelloConfigList)
+	}
+	own := &tls.Config{EncryptedClientHelloConfigList: []byte{3}}
+	if p.tls(own) != own || (*Endpoint)(nil).tls(plain) != plain || (&Endpoint{}).tls(plain) != plain {
+		t.Error("a setup was changed without need")
 	}
 }
 

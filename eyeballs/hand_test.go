@@ -71,6 +71,8 @@ func (h *hand) perform(actions []action) {
 		switch a.kind {
 		case askFor:
 			h.ask(a.asked)
+		case askMore:
+			h.askServices()
 		case dialTo:
 			h.dial(a)
 		case shake:
@@ -85,7 +87,8 @@ func (h *hand) perform(actions []action) {
 			}
 		case abandon:
 			h.future = slices.DeleteFunc(h.future, func(ev coming) bool {
-				return ev.kind != answerCame && ev.kind != lookupEnded && ev.rank == a.rank
+				return (ev.kind == attemptWon || ev.kind == attemptOpened || ev.kind == attemptFailed) &&
+					ev.rank == a.rank
 			})
 		}
 	}
@@ -102,6 +105,21 @@ func (h *hand) ask(which families) {
 			h.comes(a.after, event{kind: answerCame, family: a.family, addrs: a.addrs, err: a.err})
 		}
 	}
+}
+
+func (h *hand) askServices() {
+	var last time.Duration
+	for _, a := range h.s.services {
+		switch last = a.after; {
+		case a.never:
+			return
+		case a.err == nil:
+			h.comes(a.after, event{kind: servicesCame, endpoints: a.endpoints})
+		default:
+			h.comes(a.after, event{kind: servicesEnded, err: a.err})
+		}
+	}
+	h.comes(last, event{kind: servicesEnded})
 }
 
 func (h *hand) dial(a action) {

@@ -71,22 +71,23 @@ func (e *engine) answer(ev event) {
 	if len(ev.addrs) == 0 {
 		l.state = lookupNegative
 	}
+	e.learned()
+}
+
+// learned makes use of an answer. It starts or ends the Resolution Delay, which
+// runs once, from the first answer with addresses, if the preferred family has
+// not answered by then, or the services have not.
+func (e *engine) learned() {
 	if len(e.list) == 0 {
 		e.next = max(e.next, e.now) // nothing was due until now, so nothing is late
 	}
 	e.sort()
-	e.stage(ev.family)
-}
-
-// stage starts or ends the Resolution Delay. It runs once, from the first
-// answer with addresses, if the preferred family has not answered by then.
-func (e *engine) stage(answered family) {
-	preferred := e.c.prefer
+	waiting := e.lookups[e.c.prefer].state == lookupPending || e.services.state == lookupPending
 	switch {
 	case len(e.attempts) > 0:
-	case answered == preferred:
+	case !waiting:
 		e.hold = 0
-	case len(e.list) > 0 && e.hold == 0 && e.lookups[preferred].state == lookupPending:
+	case len(e.list) > 0 && e.hold == 0:
 		e.hold = e.now + e.c.resolutionDelay
 	}
 }
@@ -106,7 +107,8 @@ func (e *engine) endLookup(ev event) {
 
 // pending reports whether an answer may still come.
 func (e *engine) pending() bool {
-	return e.lookups[ipv4].state == lookupPending || e.lookups[ipv6].state == lookupPending
+	return e.lookups[ipv4].state == lookupPending || e.lookups[ipv6].state == lookupPending ||
+		e.services.state == lookupPending
 }
 
 // graceTime returns when to stop waiting for the other answer after a name was
@@ -116,7 +118,7 @@ func (e *engine) graceTime() (time.Duration, bool) {
 	a := &e.lookups[ipv4]
 	denied := a.state == lookupNegative && isNotFound(a.err)
 	return a.answered + e.c.resolutionDelay,
-		denied && e.lookups[ipv6].state == lookupPending && len(e.attempts) == 0
+		denied && e.pending() && len(e.attempts) == 0
 }
 
 func (e *engine) graceOver() bool {

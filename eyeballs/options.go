@@ -54,11 +54,15 @@ type config struct {
 	sequential      bool
 	strict          bool
 	singleHandshake bool
+	holdHandshakes  bool
 
-	handshake func(t *loop.Task, c conn) error
+	handshake func(t *loop.Task, c conn, at *Endpoint) error
 	fatal     func(err error) bool
 	sort      func(addrs []netip.AddrPort)
 	routes    func(t *loop.Task) (v4, v6 bool, err error)
+
+	services Services
+	speak    []string
 
 	nat64   []netip.Prefix
 	local   [2]netip.Addr
@@ -206,7 +210,9 @@ func WithHandshake(fn func(t *loop.Task, c *socket.Conn) error) Option {
 		if fn == nil {
 			return misuse("no handshake")
 		}
-		c.handshake = func(t *loop.Task, made conn) error { return fn(t, made.(*socket.Conn)) }
+		c.handshake = func(t *loop.Task, made conn, _ *Endpoint) error {
+			return fn(t, made.(*socket.Conn))
+		}
 		return nil
 	}
 }

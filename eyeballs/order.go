@@ -18,27 +18,26 @@ const maxAddresses = 1024
 
 // sort makes the list of what is to be tried.
 func (e *engine) sort() {
-	known := e.given
-	if e.named {
-		known = append(append([]netip.AddrPort(nil),
-			e.lookups[e.c.prefer].addrs...), e.lookups[e.c.prefer.other()].addrs...)
-	}
-	var sorted []netip.AddrPort
-	for _, addr := range known {
-		addr = e.native(addr)
-		if len(sorted) < maxAddresses && e.c.families.has(familyOf(addr)) &&
-			!slices.Contains(sorted, addr) {
-			sorted = append(sorted, addr)
+	var seen, order, dead []netip.AddrPort
+	for _, group := range e.groups() {
+		began := len(seen)
+		for _, addr := range group {
+			addr = e.native(addr)
+			if len(seen) < maxAddresses && e.c.families.has(familyOf(addr)) &&
+				!slices.Contains(seen, addr) {
+				seen = append(seen, addr)
+			}
 		}
+		sorted := seen[began:len(seen):len(seen)]
+		if e.c.sort != nil {
+			e.c.sort(sorted)
+		}
+		classes := e.c.history.split(sorted, e.began.Add(e.now))
+		order = append(order, interleave(classes[0], e.c.firstCount)...)
+		order = append(order, interleave(classes[1], e.c.firstCount)...)
+		dead = append(dead, interleave(classes[2], e.c.firstCount)...)
 	}
-	if e.c.sort != nil {
-		e.c.sort(sorted)
-	}
-	order := make([]netip.AddrPort, 0, len(sorted))
-	for _, class := range e.c.history.split(sorted, e.began.Add(e.now)) {
-		order = append(order, interleave(class, e.c.firstCount)...)
-	}
-	e.list = e.unstarted(order)
+	e.list = e.unstarted(append(order, dead...))
 }
 
 func (e *engine) unstarted(order []netip.AddrPort) []netip.AddrPort {

@@ -174,6 +174,8 @@ func (r *race) perform(a action) error {
 	switch a.kind {
 	case askFor:
 		return r.ask(a.asked)
+	case askMore:
+		return r.askServices()
 	case dialTo:
 		return r.start(a.rank, a.target)
 	case abandon:
@@ -231,7 +233,7 @@ func (r *race) shake(t *loop.Task, rank int) error {
 			return err
 		}
 	}
-	return r.c.handshake(t, en.conn)
+	return r.c.handshake(t, en.conn, r.e.attempts[rank].Endpoint)
 }
 
 func (en *entry) close() {

@@ -17,11 +17,12 @@ import (
 type scenario struct {
 	number, title string
 
-	named   bool
-	list    []netip.AddrPort
-	answers []dnsAnswer
-	acts    map[netip.AddrPort]behaviour
-	shaking bool // some address shakes hands
+	named    bool
+	list     []netip.AddrPort
+	answers  []dnsAnswer
+	services []serviceAnswer
+	acts     map[netip.AddrPort]behaviour
+	shaking  bool // some address shakes hands
 
 	opts     []Option
 	history  bool
@@ -56,6 +57,39 @@ type dnsAnswer struct {
 	never  bool
 }
 
+// serviceAnswer is one answer about services, from the start of the lookup.
+type serviceAnswer struct {
+	after     time.Duration
+	endpoints []Endpoint
+	err       error
+	never     bool
+}
+
+// serviceAnswerOf reads "MS PRIORITY[/ALPN]=ADDR,... ...", "MS sf" or "never".
+func serviceAnswerOf(fields []string) (a serviceAnswer) {
+	if a.never = fields[0] == "never"; a.never {
+		return a
+	}
+	a.after = msOf(fields[0])
+	for _, field := range fields[1:] {
+		if field == "sf" {
+			a.err = errServer
+			return a
+		}
+		what, addrs, _ := strings.Cut(field, "=")
+		priority, alpn, limited := strings.Cut(what, "/")
+		p := Endpoint{Priority: uint16(number(priority))}
+		if limited {
+			p.ALPN = []string{alpn}
+		}
+		for _, addr := range strings.Split(addrs, ",") {
+			p.Addrs = append(p.Addrs, addrOf(addr))
+		}
+		a.endpoints = append(a.endpoints, p)
+	}
+	return a
+}
+
 const kernelPatience = 133400 * time.Millisecond
 
 func (s *scenario) behaviour(addr netip.AddrPort) behaviour {
@@ -88,7 +122,7 @@ func loadScenarios(t *testing.T) []*scenario {
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 			continue
-		case word[0] == 'E' || word[0] == 'S':
+		case word[0] == 'E' || word[0] == 'S' || word[0] == 'V':
 			s = &scenario{number: word, title: rest, acts: map[netip.AddrPort]behaviour{}}
 			all = append(all, s)
 			continue
@@ -122,6 +156,8 @@ func (s *scenario) line(word, rest string) (err error) {
 		for _, field := range fields {
 			s.answers = append(s.answers, answerOf(field))
 		}
+	case "services":
+		s.services = append(s.services, serviceAnswerOf(fields))
 	case "opts":
 		for _, field := range fields {
 			s.option(field)
@@ -241,6 +277,8 @@ func (s *scenario) option(field string) {
 		s.opts = append(s.opts, StrictSpacing())
 	case "single":
 		s.opts = append(s.opts, SingleHandshake())
+	case "hold":
+		s.opts = append(s.opts, HoldHandshakes())
 	case "fatal":
 		s.opts = append(s.opts, FatalHandshake(func(err error) bool { return err == errBad }))
 	case "preferv4":
@@ -289,6 +327,9 @@ func (s *scenario) options(w *world, tr *Trace) []Option {
 		c.connect = w.connect
 		if s.shaking {
 			c.handshake = w.shake
+		}
+		if len(s.services) > 0 {
+			c.services, c.speak = w.services, []string{"h2"}
 		}
 		return nil
 	}}, s.opts...)

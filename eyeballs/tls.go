@@ -12,7 +12,8 @@ import (
 // completed its handshake first wins, so an address at which the network or the
 // server accepts connections and then says nothing does not. The name to be
 // verified is that of the address, unless setup has one; a nil setup is one
-// of defaults. WithHandshake cannot be used with it. It is a checkpoint.
+// of defaults. WithHandshake cannot be used with it. If WithServices finds
+// a key for ECH, the name is hidden. It is a checkpoint.
 func DialTLS(
 	t *loop.Task, resolve socket.Resolve, address string, setup *tls.Config, opts ...Option,
 ) (*socket.TLSConn, error) {
@@ -27,23 +28,34 @@ func DialTLS(
 		setup.ServerName, _, _ = strings.Cut(host, "%") // a zone is no part of the name
 	}
 	made := make(map[*socket.Conn]*socket.TLSConn)
-	shake := func(t *loop.Task, c *socket.Conn) error {
-		secure, err := socket.TLSClient(c, setup)
-		if err != nil {
-			return err
-		}
-		made[c] = secure
-		return secure.Handshake(t)
-	}
 	own := func(c *config) error {
 		if c.handshake != nil {
 			return misuse("DialTLS with another handshake")
 		}
-		return WithHandshake(shake)(c)
+		c.handshake = func(t *loop.Task, plain conn, at *Endpoint) error {
+			secure, err := socket.TLSClient(plain.(*socket.Conn), at.tls(setup))
+			if err != nil {
+				return err
+			}
+			made[plain.(*socket.Conn)] = secure
+			return secure.Handshake(t)
+		}
+		return nil
 	}
-	conn, err := Dial(t, resolve, address, append(opts[:len(opts):len(opts)], own)...)
+	won, err := Dial(t, resolve, address, append(opts[:len(opts):len(opts)], own)...)
 	if err != nil {
 		return nil, err
 	}
-	return made[conn], nil
+	return made[won], nil
+}
+
+// tls is the setup for an endpoint: with its keys the name is hidden.
+func (p *Endpoint) tls(setup *tls.Config) *tls.Config {
+	if p == nil || len(p.ECH) == 0 || setup.EncryptedClientHelloConfigList != nil {
+		return setup
+	}
+	setup = setup.Clone()
+	setup.EncryptedClientHelloConfigList = p.ECH
+	setup.MinVersion = tls.VersionTLS13 // older versions have no ECH
+	return setup
 }

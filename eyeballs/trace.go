@@ -47,6 +47,7 @@ type Attempt struct {
 	Outcome   Outcome        // how it ended
 	Stage     Stage          // where Err arose, or what was under way at the end
 	Err       error          // why it failed
+	Endpoint  *Endpoint      // the endpoint of the service to which Addr belongs, if any
 }
 
 // Took returns how long the attempt lasted.
@@ -70,7 +71,7 @@ func (a *attempt) end(as Outcome, now time.Duration) {
 
 // Lookup is the lookup of one family of addresses.
 type Lookup struct {
-	Type     string           // "A" or "AAAA"
+	Type     string           // "A", "AAAA", or "HTTPS" for what WithServices finds
 	Asked    time.Duration    // from the beginning of the race
 	Answered time.Duration    // likewise; meaningless if it is Pending
 	Pending  bool             // no answer came before the race ended
@@ -128,6 +129,13 @@ func (e *engine) trace(address string) Trace {
 			Type: family(len(e.lookups) - 1 - f).String(), Asked: l.asked, Answered: l.answered,
 			Pending: l.state == lookupPending, Addrs: l.addrs, Err: l.err,
 		})
+	}
+	if s := &e.services; s.state != lookupUnasked {
+		l := Lookup{Type: "HTTPS", Answered: s.answered, Pending: s.state == lookupPending, Err: s.err}
+		for _, p := range s.endpoints {
+			l.Addrs = append(l.Addrs, p.Addrs...)
+		}
+		tr.Lookups = append(tr.Lookups, l)
 	}
 	for i := range e.attempts {
 		tr.Attempts = append(tr.Attempts, e.attempts[i].Attempt)

@@ -64,7 +64,7 @@ func (w *world) connect(
 }
 
 // shake is the handshake of a world.
-func (w *world) shake(t *loop.Task, c conn) error {
+func (w *world) shake(t *loop.Task, c conn, _ *Endpoint) error {
 	b := w.scenario.behaviour(c.(*fakeConn).addr)
 	if b.shakeNever {
 		return loop.SleepForever(t)
@@ -97,6 +97,24 @@ func (w *world) resolve(t *loop.Task, q socket.Query, deliver func(socket.Answer
 		return loop.SleepForever(t)
 	}
 	return last
+}
+
+// services answers with the endpoints of the scenario.
+func (w *world) services(t *loop.Task, _ socket.Query, deliver func([]Endpoint)) error {
+	began := t.Now()
+	for _, a := range w.scenario.services {
+		if a.never {
+			return loop.SleepForever(t)
+		}
+		if err := loop.SleepUntil(t, began.Add(a.after)); err != nil {
+			return err
+		}
+		if a.err != nil {
+			return a.err
+		}
+		deliver(a.endpoints)
+	}
+	return loop.Checkpoint(t)
 }
 
 func asked(kernel int) families {
