@@ -33,6 +33,32 @@
 // Addresses are literal: names are resolved by package resolver, and dialed by
 // package eyeballs; Resolve is the seam between them.
 //
+// # Datagrams
+//
+// A datagram socket is a Socket; RecvFrom and SendTo are all that a simple
+// protocol needs, and allocate nothing. RecvMsg and SendMsg add buffers in
+// pieces, flags (sys.MSG_TRUNC: a datagram was cut) and control data: where a
+// datagram came to (ReceivePacketInfo), its hop limit, its class with ECN, its
+// time. Control builds such data and ControlMessages reads them.
+//
+// When many are under way, RecvBatch and SendBatch move up to MaxBatch of them in
+// one call; a batch does not wait until it is full. A burst to one peer is
+// cheaper still as one message that the kernel cuts: SegmentSender does that, and
+// sends one by one to destinations where it cannot be done. ReceiveOffload puts
+// bursts together on the other side, and Segments takes them apart.
+//
+// A zero-length datagram is a message like any other, and no end. What ICMP
+// reports is the error of one call on a connected socket, which can be used
+// after; with ReceiveErrors, Linux keeps the whole story in the error queue,
+// which RecvMsg with sys.MSG_ERRQUEUE waits for. On Linux a full send buffer
+// makes a sender wait; on macOS a full queue of an interface is sys.ENOBUFS, to
+// be answered by doing less.
+//
+// Groups are joined by JoinGroup and its like.
+//
+// docs/sockets.md in the repository tells for each call and option what each
+// system does, and where that was proved.
+//
 // # Conventions
 //
 // All objects belong to one loop and are used from its tasks and callbacks.

@@ -105,3 +105,52 @@ func TestAddr(t *testing.T) {
 		t.Error("the zero address is one")
 	}
 }
+
+// Every option can be set and read back where the system has it, in both
+// families, and is errors.ErrUnsupported where it has not.
+func TestMoreOptions(t *testing.T) {
+	for _, family := range []int{sys.AF_INET, sys.AF_INET6} {
+		run(t, func(task *loop.Task) error {
+			s, _ := bind(task, t, family)
+			defer s.Close()
+			for _, o := range []socket.Option[bool]{
+				socket.Broadcast, socket.MulticastLoop, socket.ReceiveHopLimit,
+				socket.ReceivePacketInfo, socket.ReceiveTrafficClass, socket.ReceiveErrors,
+				socket.ReceiveDropped, socket.ReceiveTimestamp, socket.FreeBind,
+			} {
+				settable(t, s, o, true)
+				settable(t, s, o, false)
+			}
+			settable(t, s, socket.HopLimit, 33)
+			settable(t, s, socket.MulticastHopLimit, 3)
+			settable(t, s, socket.Priority, 3)
+			if err := socket.DontFragment.Set(s, true); err != nil {
+				t.Logf("family %d: %v", family, err) // Wine has it for IPv4 only
+			}
+			if err := socket.TrafficClass.Set(s, 0x28); err != nil {
+				t.Logf("family %d: %v", family, err) // nor has it classes in IPv6
+			}
+			want(t, "a negative hop limit", socket.HopLimit.Set(s, -1), loop.ErrMisuse)
+			return nil
+		})
+	}
+	run(t, func(task *loop.Task) error {
+		s, err := socket.New(task.Loop(), sys.AF_INET, sys.SOCK_STREAM, 0)
+		must(t, err)
+		defer s.Close()
+		settable(t, s, socket.Cork, true)
+		settable(t, s, socket.ReceiveLowWater, 1000)
+		if socket.CongestionControl.Supported() {
+			algorithm, err := socket.CongestionControl.Get(s)
+			must(t, err)
+			settable(t, s, socket.CongestionControl, algorithm)
+			want(t, "a name that is too long",
+				socket.CongestionControl.Set(s, "an algorithm of no name"), loop.ErrMisuse)
+		}
+		_, err = socket.BindToDevice.Get(s)
+		if socket.BindToDevice.Supported() == (err != nil) {
+			t.Error(err)
+		}
+		return nil
+	})
+}
