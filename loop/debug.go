@@ -1,9 +1,6 @@
 package loop
 
-import (
-	"fmt"
-	"runtime"
-)
+import "runtime"
 
 // A task that calls runtime.LockOSThread kills the process at its next
 // suspension, or at its end: the runtime refuses to switch ("coro: OS thread
@@ -14,9 +11,10 @@ import (
 // WithDebug makes the loop look, whenever a task suspends or ends, at the
 // goroutine that does so. One that is locked to its thread
 // (runtime.LockOSThread) is unlocked, and its task fails with ErrMisuse instead
-// of killing the process. One that is not the task's own panics; but before, at
-// every cancel point, a goroutine that runs no loop and uses the handle of the
-// running task is refused with ErrWrongTask. A look costs a few microseconds.
+// of killing the process. And at every cancel point a goroutine that runs no loop
+// and uses the handle of the running task is refused with ErrWrongTask; so is an
+// iterator that is pulled (iter.Pull) and suspends. A look costs a few
+// microseconds.
 func WithDebug() Option {
 	return func(l *Loop) error { l.debug, l.atHome = true, onLoopGoroutine; return nil }
 }
@@ -26,21 +24,13 @@ const locksMax = 1000
 
 // watchYield returns yield with a look at the goroutine before.
 func (c *coroutine) watchYield(yield func(struct{}) bool) func(struct{}) bool {
-	home := ownGoroutine()
 	return func(v struct{}) bool {
-		var g goroutineText
-		g.parseHeader(ownHeader())
-		if g.number != home {
-			panic(fmt.Sprintf("loop: %v was used by goroutine %d, which is not its own", c.task, g.number))
-		}
-		if g.locked {
-			c.task.unlockThread()
-		}
+		c.task.checkThread()
 		return yield(v)
 	}
 }
 
-// checkThread is called on the goroutine of a task that ends.
+// checkThread is called on the goroutine of a task that suspends or ends.
 func (t *Task) checkThread() {
 	var g goroutineText
 	if g.parseHeader(ownHeader()); g.locked {
