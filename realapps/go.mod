@@ -4,12 +4,12 @@ go 1.26.0
 
 require (
 	github.com/lion-go/lion v0.0.0
+	github.com/miekg/dns v1.1.73
 	github.com/valyala/fasthttp v1.77.0
 )
 
 require (
 	github.com/klauspost/compress v1.20.3 // indirect
-	github.com/miekg/dns v1.1.73 // indirect
 	github.com/molecule-man/go-brrr v1.3.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	golang.org/x/net v0.62.0 // indirect

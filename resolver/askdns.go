@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/lion-go/lion/loop"
@@ -34,6 +35,9 @@ func (r *Resolver) askDNS(t *loop.Task, s *settings, name string, c *found) (sta
 // askName asks for one absolute name. It reports whether the name has
 // addresses; if not, why.
 func (r *Resolver) askName(t *loop.Task, s *settings, name string, c *found) (bool, error) {
+	if r.tracing() {
+		r.trace(t.Now(), "try", name, netip.AddrPort{}, "as an absolute name")
+	}
 	p := &pair{r: r, c: c, name: name, strict: s.resolv.StrictError}
 	types := p.missing(t, s)
 	if types == [2]uint16{} {
@@ -73,6 +77,9 @@ func (p *pair) missing(t *loop.Task, s *settings) (types [2]uint16) {
 		}
 		if a, ok := p.r.cache.get(t.Now(), p.name, f.qtype()); ok {
 			p.r.counters.cacheHits.Add(1)
+			if p.r.tracing() {
+				p.r.trace(t.Now(), "cache", p.name, netip.AddrPort{}, "%s: %s", typeName(f.qtype()), a.outcome())
+			}
 			p.take(f, a)
 			continue
 		}

@@ -206,17 +206,17 @@ func (a *attempt) datagram(t *loop.Task, wire []byte, full bool) error {
 	switch {
 	case v == malformed:
 		counters.malformed.Add(1)
-		return a.suspect()
+		return a.suspect(t)
 	case v == forged:
 		counters.forged.Add(1)
-		return a.suspect()
+		return a.suspect(t)
 	case v == caseLost:
 		counters.caseLost.Add(1)
 		k.bent = true
 		return a.startTCP(k)
 	case r.body > 0 && k.query.cookie.n > 0 && r.cookie == nil && a.x.s.expectsCookie(a.server):
 		counters.forged.Add(1)
-		return a.suspect()
+		return a.suspect(t)
 	case r.truncated || full:
 		return a.cutOff(t, k, r)
 	}
@@ -245,8 +245,11 @@ const maxStrange = 8
 // suspect is called for a datagram that is no answer. Somebody may be
 // guessing: the first one starts the questions over TCP as well, where guesses
 // are hopeless, and too many end the listening.
-func (a *attempt) suspect() error {
+func (a *attempt) suspect(t *loop.Task) error {
 	a.strange++
+	if a.x.s.r.tracing() {
+		a.x.s.r.trace(t.Now(), "suspicion", a.x.f.key.name, a.server.addr, "a datagram that is no answer")
+	}
 	if a.strange >= maxStrange {
 		a.deaf = true
 	}

@@ -92,6 +92,9 @@ func (r *Resolver) chain(t *loop.Task, s *settings, name string, want wanted, em
 			return err
 		}
 		last = worse(last, err)
+		if r.tracing() {
+			r.trace(t.Now(), "source", name, netip.AddrPort{}, "%s: %s", source.name, statusTexts[st])
+		}
 		if source.actions[st] == actReturn {
 			break
 		}

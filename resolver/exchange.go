@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -166,6 +167,15 @@ func (x *exchange) launch(t *loop.Task, at int, early bool) error {
 	if again {
 		x.s.r.counters.hedges.Add(1)
 	}
+	if x.s.r.tracing() {
+		why := "first"
+		if again {
+			why = "no answer in time"
+		} else if early {
+			why = "another server failed"
+		}
+		x.s.r.trace(a.sent, "ask", x.f.key.name, a.server.addr, "%d questions, %s", len(a.asked), why)
+	}
 	x.attempts = append(x.attempts, a)
 	return x.nursery.Spawn(a.run)
 }
@@ -195,6 +205,13 @@ func (x *exchange) answer(q *question, a answer, now time.Time) {
 		return
 	}
 	q.done = true
+	if x.s.r.tracing() {
+		var from netip.AddrPort
+		if x.heard != nil {
+			from = x.heard.addr
+		}
+		x.s.r.trace(now, "answer", x.f.key.name, from, "%s: %s", typeName(q.qtype), a.outcome())
+	}
 	x.s.r.cache.put(now, x.f.key.name, q.qtype, a)
 	x.f.publish(q.qtype, a)
 	x.wake()
@@ -208,6 +225,9 @@ func (x *exchange) refuse(q *question, at *server, cause error, now time.Time) {
 	}
 	q.refused = append(q.refused, at)
 	q.err = &Error{Code: Again, Name: x.f.key.name, Server: at.addr, Err: cause}
+	if x.s.r.tracing() {
+		x.s.r.trace(now, "failure", x.f.key.name, at.addr, "%s: %v", typeName(q.qtype), cause)
+	}
 	x.news = true
 	x.wake()
 	if len(q.refused) == len(x.order) {

@@ -45,6 +45,9 @@ type Config struct {
 	Backend Backend
 	// UseEnv lets LOCALDOMAIN and RES_OPTIONS change what resolv.conf says.
 	UseEnv bool
+	// Trace, if it is not nil, is told of each step of each lookup, in the task
+	// that does it. It must neither block nor suspend.
+	Trace func(Event)
 	// NoIDNA makes Resolve refuse names in other scripts.
 	NoIDNA bool
 

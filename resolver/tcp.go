@@ -37,6 +37,9 @@ func (a *attempt) startTCP(list ...*asked) error {
 func (a *attempt) exchangeTCP(t *loop.Task, list []*asked) error {
 	counters := &a.x.s.r.counters
 	counters.tcp.Add(1)
+	if a.x.s.r.tracing() {
+		a.x.s.r.trace(t.Now(), "tcp", a.x.f.key.name, a.server.addr, "%d questions", len(list))
+	}
 	err := loop.FailAfter(t, a.x.s.conf.Timeout, func(*loop.Scope) error { return a.talk(t, list) })
 	if err != nil && ofLoop(err) != nil {
 		return err
