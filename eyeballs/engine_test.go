@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/socket"
 	"github.com/lion-go/lion/sys"
 )
 
@@ -168,6 +169,24 @@ func TestAddressesAreBounded(t *testing.T) {
 		{kind: answerCame, family: ipv6, err: errNoData}})
 	if n := len(e.list) + len(e.attempts); n != maxAddresses {
 		t.Errorf("%d addresses are kept, want %d", n, maxAddresses)
+	}
+}
+
+// Nor do answers that come again and again, each with another address.
+func TestAttemptsAreBounded(t *testing.T) {
+	never := func(*loop.Task, socket.Query, func([]Endpoint)) error { return nil }
+	e := newEngine(mustConfig(t, WithServices(never), WithResolutionDelay(0)), epoch, both)
+	e.startNamed()
+	e.step(0, []event{{kind: answerCame, family: ipv6, err: errNoData}})
+	for i := range 2 * maxAddresses {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)
+		e.step(0, []event{{kind: answerCame, family: ipv4, addrs: []netip.AddrPort{addr}}})
+		if n := len(e.attempts); n > 0 && e.attempts[n-1].running() {
+			e.step(0, []event{{kind: attemptFailed, rank: n - 1, err: errBad}})
+		}
+	}
+	if n := len(e.attempts); n != maxAddresses {
+		t.Errorf("%d attempts were made, want %d", n, maxAddresses)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // go; families alternate; and addresses that did not answer lately go to the
 // end. The order is made again from all that is known whenever an answer comes.
 
-// maxAddresses bounds the addresses of a race, and what sorting them costs. A
+// maxAddresses bounds the addresses of a race, the attempts of one whose
+// addresses are replaced again and again, and what sorting them costs. A
 // name with two hundred is rare; at 250 ms each, a thousand last for four
 // minutes.
 const maxAddresses = 1024
@@ -38,6 +39,7 @@ func (e *engine) sort() {
 		dead = append(dead, interleave(classes[2], e.c.firstCount)...)
 	}
 	e.list = e.unstarted(append(order, dead...))
+	e.list = e.list[:min(len(e.list), maxAddresses-len(e.attempts))]
 }
 
 func (e *engine) unstarted(order []netip.AddrPort) []netip.AddrPort {

@@ -37,7 +37,9 @@ func (f *fetch) dial(t *loop.Task, at *url.URL, opts []eyeballs.Option) (stream.
 	resolve, address := resolver.Default, addressOf(at)
 	if len(f.connectTo) > 0 {
 		resolve = literals(f.connectTo)
-		address = fmt.Sprintf("%s:%d", "connect-to.invalid", f.connectTo[0].Port())
+		if _, err := netip.ParseAddr(at.Hostname()); err == nil {
+			address = "connect-to.invalid:0" // a literal would not be looked up
+		}
 	}
 	if at.Scheme == "http" {
 		conn, err := eyeballs.Dial(t, resolve, address, opts...)

@@ -294,6 +294,7 @@ func TestProgressLine(t *testing.T) {
 		{progress{"f", 512, 1024}, "f  ███████████████░░░░░░░░░░░░░░░  50%  512 B  512 B/s  1s left"},
 		{progress{"f", 2048, -1}, "f  2.0 KiB  2.0 KiB/s"},
 		{progress{"f", 0, 0}, "f  0 B  0 B/s"},
+		{progress{"f", 0, 1024}, "f  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   0%  0 B  0 B/s"},
 		{progress{"f", 3 << 40, 3 << 40}, "f  ██████████████████████████████ 100%  3.0 TiB  3.0 TiB/s"},
 	} {
 		if got := strings.TrimRight(c.bar.line(1e9), " "); got != c.want {

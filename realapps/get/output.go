@@ -113,7 +113,7 @@ func (p *progress) line(took time.Duration) string {
 	text := fmt.Sprintf("%s  %s%s %3d%%  %s  %s/s", p.name,
 		strings.Repeat("█", full), strings.Repeat("░", barWidth-full),
 		p.done*100/p.total, size(float64(p.done)), size(rate))
-	if left := float64(p.total-p.done) / max(rate, 1); left >= 1 {
+	if left := float64(p.total-p.done) / max(rate, 1); left >= 1 && p.done > 0 {
 		text += fmt.Sprintf("  %v left", time.Duration(left)*time.Second)
 	}
 	return text + "   "
