@@ -29,7 +29,7 @@ import (
 // alternates between the contenders, so that rounds of one number are pairs.
 
 const (
-	clientVariable = "LION_MICRO_UDP_CLIENT" // "address count size burst"
+	clientVariable = "LION_MICRO_CLIENT" // "address count size burst", or "short address count"
 
 	window    = 64 // packets under way in the echo of small ones
 	small     = 64
@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 
 // client sends packets until count of them have come back.
 func client(work []string) error {
+	if work[0] == "short" {
+		return visit(work[1:])
+	}
 	to, err := netip.ParseAddrPort(work[0])
 	if err != nil {
 		return err
@@ -163,13 +166,21 @@ func pound(to netip.AddrPort, count, size int) error {
 	return nil
 }
 
-// contest runs the client against a server, which echoes until stop, and reports
-// the processor time per packet.
 func contest(b *testing.B, size, segments int, serve func(b *testing.B) (at string, stop func())) {
+	contestWith(b, b.N, "cpu-ns/packet", serve, func(at string) string {
+		return fmt.Sprintf("%s %d %d %d", at, b.N, size, segments)
+	})
+}
+
+// contestWith runs a client against a server, which serves until stop, and
+// reports the processor time for each of count things.
+func contestWith(
+	b *testing.B, count int, unit string, serve func(b *testing.B) (at string, stop func()),
+	work func(at string) string,
+) {
 	at, stop := serve(b)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(),
-		fmt.Sprintf("%s=%s %d %d %d", clientVariable, at, b.N, size, segments))
+	cmd.Env = append(os.Environ(), clientVariable+"="+work(at))
 	cmd.Stderr = os.Stderr
 	b.ResetTimer()
 	before := processorTime(b)
@@ -179,7 +190,7 @@ func contest(b *testing.B, size, segments int, serve func(b *testing.B) (at stri
 	used := processorTime(b) - before
 	b.StopTimer()
 	stop()
-	b.ReportMetric(float64(used.Nanoseconds())/float64(b.N), "cpu-ns/packet")
+	b.ReportMetric(float64(used.Nanoseconds())/float64(count), unit)
 }
 
 func processorTime(b *testing.B) time.Duration {
