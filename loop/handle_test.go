@@ -170,3 +170,25 @@ func TestStartedTaskMayCancelItself(t *testing.T) {
 		})
 	})
 }
+
+// S446: a handle belongs to the loop of its task.
+func TestS446HandleOfAnotherLoop(t *testing.T) {
+	handles, seen := make(chan *loop.Handle[int], 1), make(chan struct{})
+	err := looptest.Config{}.RunEach(t, 2, func(task *loop.Task, i int) error {
+		if i == 0 {
+			want(t, "Wait on another loop", (<-handles).Wait(task), loop.ErrWrongTask)
+			close(seen)
+			return nil
+		}
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			h, err := loop.Go(n, func(task *loop.Task) (int, error) { return 0, loop.SleepForever(task) })
+			if err != nil {
+				return err
+			}
+			handles <- h
+			<-seen
+			return h.Cancel("seen")
+		})
+	})
+	want(t, "the run", err, nil)
+}

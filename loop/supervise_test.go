@@ -418,3 +418,27 @@ func TestSupervisionCancelledAnywhere(t *testing.T) {
 		t.Errorf("cancelled at %d moments only", moments)
 	}
 }
+
+// A Goexit further down, in a nursery of the child, counts as one of the child.
+func TestGoexitBelowIsNotRestarted(t *testing.T) {
+	for name, supervision := range map[string]loop.NurseryOption{
+		"restart":    loop.WithRestart(loop.Restart{Report: func(f loop.Failure) { t.Errorf("reported %v", f) }}),
+		"keep going": loop.WithKeepGoing(func(_ *loop.Task, err error) { t.Errorf("reported %v", err) }),
+	} {
+		virtually(t, func(task *loop.Task, _ *looptest.Clock) error {
+			err := loop.Nurse(task, func(n *loop.Nursery) error {
+				return n.Spawn(func(task *loop.Task) error {
+					err := loop.Nurse(task, func(n *loop.Nursery) error {
+						return n.Spawn(func(*loop.Task) error { runtime.Goexit(); return nil })
+					})
+					return fmt.Errorf("below: %w", err)
+				})
+			}, supervision)
+			var p *loop.PanicError
+			if !errors.As(err, &p) || !p.Goexit {
+				t.Errorf("%s: returned %v", name, err)
+			}
+			return nil
+		})
+	}
+}
