@@ -2,9 +2,12 @@ package loop
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"slices"
+
+	"github.com/lion-go/lion/sys"
 )
 
 // WithDumpOn makes each of the signals write a dump (DumpAll) to w while the
@@ -29,19 +32,28 @@ func dumpOnSignals(loops ...*Loop) (stop func()) {
 	for _, l := range loops {
 		l.dumpOn = nil // it is served together with the others
 	}
+	on = slices.DeleteFunc(slices.Clone(on), func(s os.Signal) bool { return !sys.Catchable(s) })
 	if len(on) == 0 {
 		return func() {}
 	}
-	signals := make(chan os.Signal, 1)
+	asked := make(chan struct{}, 1)
+	giveBack, err := TakeSignals(func(os.Signal) {
+		select {
+		case asked <- struct{}{}:
+		default: // one is due anyway
+		}
+	}, on...)
+	if err != nil {
+		panic(fmt.Sprintf("loop: signals that can be caught were refused: %v", err))
+	}
 	quit, ended := make(chan struct{}), make(chan struct{})
-	signal.Notify(signals, on...)
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case <-quit:
 				return
-			case <-signals:
+			case <-asked:
 				var b bytes.Buffer // so that it is written at once
 				DumpAll(&b, loops...)
 				w.Write(b.Bytes())
@@ -49,7 +61,7 @@ func dumpOnSignals(loops ...*Loop) (stop func()) {
 		}
 	}()
 	return func() {
-		signal.Stop(signals)
+		_ = giveBack(nil) // called once, and nothing is left over
 		close(quit)
 		<-ended
 	}

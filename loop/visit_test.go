@@ -220,16 +220,21 @@ func TestCallToALoopThatEnds(t *testing.T) {
 			return loop.Park(task, "test", nil)
 		}
 		other := task.Loop().Team()[1]
-		return loop.Scoped(task, func(s *loop.Scope) error {
+		var scope *loop.Scope
+		err := loop.Scoped(task, func(s *loop.Scope) error {
+			scope = s
 			err := loop.Call(task, other, func(t2 *loop.Task) error {
 				settled(t2, t)
 				other.Main().Unpark(nil)
 				return loop.SleepForever(t2)
 			})
 			want(t, "a loop that ends", err, loop.ErrLoopClosed)
+			want(t, "a loop that ends", err, loop.Cancelled)
 			s.Cancel("not what ended it")
 			return err
 		})
+		wantState(t, scope, true, false)
+		return err
 	})
 	// The Cancelled of the other loop is not absorbed by a scope of this one.
 	want(t, "the run", err, loop.ErrLoopClosed)
