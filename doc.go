@@ -45,11 +45,19 @@
 //     try again.
 //   - loop has tasks, scopes, nurseries, parking, clocks, the entry queue for
 //     calls from goroutines, and waits for readiness.
+//   - loop/locks and loop/queue have the usual primitives, built on loop's parking
+//     lot, as a user's own would be.
 //   - loop/stream has the interfaces of streams and what works on any of them.
-//   - socket has sockets with the meaning that man pages give them, listeners, and
-//     Serve.
+//   - loop/worker runs blocking code on goroutines, loop/signals makes signals a
+//     queue, loop/inspect shows a loop from outside.
+//   - socket has sockets with the meaning that man pages give them, listeners, TLS,
+//     and Serve.
+//   - resolver knows names, eyeballs dials them, sendfile moves files and relays.
+//   - socket/stdnet joins all that to package net: for libraries in tasks, and for
+//     goroutines.
 //
-// loop/looptest helps tests: a virtual clock, seeds, leak checks.
+// loop/looptest helps tests: a virtual clock, seeds, leak checks, cancellation at
+// every moment.
 //
 // Two modules beside this one hold programs. bench measures, and realapps are
 // servers written to be used, each on lion or on package net by a flag.
@@ -58,5 +66,6 @@
 //
 // Everything that does not block. A sync.Mutex held across a suspension, a read
 // from a file on a slow disk, or a second of computing stops all tasks of the loop
-// for that long; such work belongs on a goroutine.
+// for that long; such work belongs on a goroutine, see loop/worker. The guides in
+// docs have the list, and say how to find who holds a loop.
 package lion
