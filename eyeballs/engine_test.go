@@ -70,6 +70,12 @@ func TestLatenessDoesNotAddUp(t *testing.T) {
 		}
 		e.step(at+9*ms, nil)
 	}
+	e = newEngine(mustConfig(t), epoch, both)
+	e.start(addrsOf("4a", "4b", "4c"))
+	e.step(250*ms+MinSpacing, nil)
+	if at, _ := e.deadline(); at != 500*ms+MinSpacing {
+		t.Errorf("after a stall the next attempt is due at %v", at)
+	}
 	e = newEngine(mustConfig(t, WithAttemptDelay(MinSpacing)), epoch, both)
 	e.start(addrsOf("4a", "4b", "4c"))
 	e.step(19*ms, nil)
@@ -235,6 +241,25 @@ func TestECH(t *testing.T) {
 	own := &tls.Config{EncryptedClientHelloConfigList: []byte{3}}
 	if p.tls(own) != own || (*Endpoint)(nil).tls(plain) != plain || (&Endpoint{}).tls(plain) != plain {
 		t.Error("a setup was changed without need")
+	}
+}
+
+// An attempt that began before the endpoints were known shakes hands with the
+// keys of the one that it turns out to belong to.
+func TestEndpointOfAHeldHandshake(t *testing.T) {
+	never := func(*loop.Task, socket.Query, func([]Endpoint)) error { return nil }
+	e := newEngine(mustConfig(t, WithServices(never), HoldHandshakes()), epoch, both)
+	e.startNamed()
+	e.step(0, []event{{kind: answerCame, family: ipv6, addrs: addrsOf("6a")}})
+	e.step(50*ms, nil)
+	if got := e.step(60*ms, []event{{kind: attemptOpened, rank: 0}}); len(got) != 0 {
+		t.Errorf("before the endpoints are known: %v", got)
+	}
+	got := e.step(70*ms, []event{{kind: servicesCame, endpoints: []Endpoint{
+		{Priority: 1, Addrs: addrsOf("6b")}, {Priority: 2, Addrs: addrsOf("6a"), ECH: []byte{1}}}}})
+	if len(got) != 1 || got[0].kind != shake || e.attempts[0].Endpoint == nil ||
+		e.attempts[0].Endpoint.Priority != 2 {
+		t.Errorf("%v, endpoint %v", got, e.attempts[0].Endpoint)
 	}
 }
 
