@@ -16,3 +16,6 @@ func IdleConnectionSize() int {
 	const methodValue, slots = 16, 2 * (16 + 24)
 	return size(served{}) + methodValue + size(loop.Descriptor{}) + slots
 }
+
+// LendTLSBuffer lends a buffer as a TLS connection does.
+func LendTLSBuffer() []byte { return *tlsBuffers.Get().(*[]byte) }

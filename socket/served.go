@@ -171,7 +171,12 @@ func (c *served) settle(t *loop.Task) (again bool, err error) {
 		return false, nil
 	}
 	if len(c.tls.wire.out) > 0 {
-		if err := c.tls.flush(t); err != nil {
+		// Answers of TLS itself, to a peer that may not read them. No handler
+		// runs that would have a time limit.
+		err := loop.FailAfter(t, c.server.handshakeTimeout, func(*loop.Scope) error {
+			return c.tls.flush(t)
+		})
+		if err != nil {
 			return false, err
 		}
 	}

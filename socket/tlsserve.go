@@ -20,9 +20,11 @@ const (
 
 // WithTLS makes a server speak TLS: its handlers are given a *TLSConn, whose
 // handshake has been made. A connection that is idle keeps the state of
-// crypto/tls, and nothing else; GoIdle works as without TLS. When a handler
-// returns nil the connection is closed with a close_notify. The configuration
-// needs a certificate, or a way to get one; it must not be changed any more.
+// crypto/tls, and nothing else: some 7.5 KiB (TLS 1.3, small requests; after a
+// full record its buffer of 16 KiB as well). GoIdle works as without TLS. When
+// a handler returns nil the connection is closed with a close_notify. The
+// configuration needs a certificate, or a way to get one; it must not be
+// changed any more.
 func WithTLS(config *tls.Config, opts ...TLSOption) ServeOption {
 	return func(s *Server) error {
 		if err := checkServerConfig(config); err != nil {

@@ -64,7 +64,13 @@ func (c *TLSConn) decrypt(b []byte) (int, error) {
 		return 0, nil
 	case c.peeked:
 		c.peeked = false
-		return copy(b, c.next[:]), nil
+		b[0] = c.next[0]
+		// What came with it comes with it. Errors other than errStarved come again.
+		n := 0
+		if len(b) > 1 && c.broken == nil {
+			n, _ = c.tls.Read(b[1:])
+		}
+		return 1 + n, nil
 	case c.broken != nil:
 		return 0, c.broken
 	}

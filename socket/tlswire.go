@@ -157,9 +157,12 @@ func (w *tlsWire) sent(n int) {
 	}
 }
 
-// drop forgets everything. A buffer that a task is sending from stays with it.
+// drop forgets everything. A buffer that a task is sending from, or receiving
+// into, stays with it: the transport may still write into the latter.
 func (w *tlsWire) drop() {
-	w.giveBack()
+	if len(w.in) > 0 {
+		w.giveBack()
+	}
 	w.sent(len(w.out))
 }
 
