@@ -157,3 +157,35 @@ func FuzzSockaddr(f *testing.F) {
 		}
 	})
 }
+
+// Addresses of anybody's making are read without a fault, and come back as they
+// were given.
+func FuzzRawSockaddr(f *testing.F) {
+	var a sys.Sockaddr
+	for _, ap := range []string{"127.0.0.1:80", "[::1]:65535", "[fe80::1%9]:1"} {
+		if a.SetAddrPort(sys.AF_INET6, netip.MustParseAddrPort(ap)) == nil {
+			f.Add(a.AppendRaw(nil))
+		}
+	}
+	if a.SetUnix("path") == nil {
+		f.Add(a.AppendRaw(nil))
+	}
+	f.Add([]byte{1, 0})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var a, b sys.Sockaddr
+		if a.SetRaw(raw) != nil {
+			if a.Family() != sys.AF_UNSPEC {
+				t.Error("a refused address has a family")
+			}
+			return
+		}
+		_, _ = a.AddrPort(), a.Unix()
+		_, _, _ = a.Vsock()
+		_, _, _ = a.Netlink()
+		_, _, _ = a.Packet()
+		again := a.AppendRaw(nil)
+		if string(again) != string(raw) || b.SetRaw(again) != nil || a != b {
+			t.Errorf("% x became % x", raw, again)
+		}
+	})
+}
