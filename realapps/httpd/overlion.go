@@ -15,6 +15,9 @@ import (
 // serveLion serves on loops of lion that share nothing but the address: each has
 // a listener of its own, and the system spreads the connections.
 func serveLion(c *config, s *site, ready func(addr string)) error {
+	if err := alone(c); err != nil {
+		return err
+	}
 	o := &overLion{site: s, ready: ready}
 	o.unready.Store(int32(c.loops))
 	err := loop.RunEach(c.loops, o.main, loop.CatchInterrupt())
@@ -25,6 +28,22 @@ func serveLion(c *config, s *site, ready func(addr string)) error {
 		return cutError(int(cut), c.grace)
 	}
 	return nil
+}
+
+// alone makes sure that nobody listens on the address. Several loops share it by
+// SO_REUSEPORT, and would share it with another instance of the same user as
+// well, which then gets some of the clients without a word.
+func alone(c *config) error {
+	if c.loops == 1 {
+		return nil // there the listener itself will find out
+	}
+	return loop.Run(func(t *loop.Task) error {
+		ln, err := socket.ListenTCP(t.Loop(), c.addr)
+		if err != nil {
+			return err
+		}
+		return ln.Close()
+	})
 }
 
 // overLion is what the loops have in common.

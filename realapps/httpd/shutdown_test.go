@@ -127,6 +127,12 @@ func TestTwoLoops(t *testing.T) {
 			c.send(getHello)
 			c.hello()
 		}
+		if transport == "lion" {
+			code, _, stderr := runToEnd(t, "-addr", p.addr, "-loops", "2")
+			if code != exitError || !strings.Contains(stderr, "address already") {
+				t.Errorf("a second instance at the address: code %d, %q", code, stderr)
+			}
+		}
 		stopAtOnce(t, p, sys.Terminate)
 	})
 }
