@@ -24,19 +24,18 @@ type scenario struct {
 	acts     map[netip.AddrPort]behaviour
 	shaking  bool // some address shakes hands
 
-	opts     []Option
-	history  bool
-	srtt     [2]time.Duration
-	cancel   time.Duration
-	cancels  bool
-	starts   []mark
-	end      string // "win", "fail", "late" or "cancelled"
-	winner   string
-	at       time.Duration
-	errText  string
-	asked    []mark
-	numbers  map[string]int
-	numbered bool
+	opts    []Option
+	history bool
+	srtt    [2]time.Duration
+	cancel  time.Duration
+	cancels bool
+	starts  []mark
+	end     string // "win", "fail", "late" or "cancelled"
+	winner  string
+	at      time.Duration
+	errText string
+	asked   []mark
+	numbers map[string]int
 }
 
 // behaviour is what an address does, from the start of an attempt.
