@@ -18,7 +18,7 @@ func serveGo(tb testing.TB) *net.UDPConn {
 	tb.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		tb.Fatal(err)
+		tb.Skipf("package net has no sockets for datagrams here: %v", err)
 	}
 	go func() {
 		in, out := make([]byte, 1500), make([]byte, 0, 1500)

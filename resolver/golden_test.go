@@ -131,7 +131,7 @@ func runGolden(t *testing.T, table string, least int) {
 	_, errLo := net.InterfaceByName("lo")
 	checked := 0
 	withServers(t, []func(*asking) []event{z.honest}, func(task *loop.Task, servers []*fake) error {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		writeFile(t, filepath.Join(dir, "hosts"), hosts)
 		r := newResolver(t, resolver.Config{
 			Files:      resolver.Files{Dir: dir},

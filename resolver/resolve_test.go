@@ -206,7 +206,7 @@ func TestR035Sources(t *testing.T) {
 		{"hosts: files dns", "x.alt", "EAI_NONAME, 0 queries"},
 	} {
 		withServers(t, []func(*asking) []event{z.honest}, func(task *loop.Task, servers []*fake) error {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			writeFile(t, filepath.Join(dir, "hosts"), more)
 			writeFile(t, filepath.Join(dir, "nsswitch.conf"), c.nsswitch)
 			r := newResolver(t, resolver.Config{Files: resolver.Files{Dir: dir}}, servers...)
@@ -237,7 +237,7 @@ func TestR035Sources(t *testing.T) {
 // R054, R135: files that change are read again as a whole; an empty one that
 // is being written is not believed; one that is too large is refused.
 func TestR054Reload(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	name := filepath.Join(dir, "hosts")
 	writeFile(t, name, "10.0.0.1 one.test\n")
 	writeFile(t, filepath.Join(dir, "nsswitch.conf"), "hosts: files\n")
@@ -284,7 +284,7 @@ func TestS309Getnameinfo(t *testing.T) {
 	z.add(mustRR("1.2.0.192.in-addr.arpa. 60 IN PTR v4.lion.test."))
 	z.add(mustRR("3.2.0.192.in-addr.arpa. 60 IN PTR sp\\032ace.lion.test."))
 	withServers(t, []func(*asking) []event{z.honest}, func(task *loop.Task, servers []*fake) error {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		writeFile(t, filepath.Join(dir, "hosts"), hosts)
 		r := newResolver(t, resolver.Config{Files: resolver.Files{Dir: dir}}, servers...)
 		for _, c := range []struct {

@@ -36,7 +36,7 @@ func (s *slow) Lookup(t *loop.Task, name string, _ int) ([]netip.Addr, error) {
 
 func newBackend(tb testing.TB, config resolver.Config) *resolver.Resolver {
 	tb.Helper()
-	config.Files.Dir = tb.TempDir()
+	config.Files.Dir = noFiles
 	config.Recheck = never
 	r, err := resolver.New(config)
 	if err != nil {
@@ -52,7 +52,7 @@ func virtually(tb testing.TB, fn func(*loop.Task, *loop.Nursery) error) {
 	tb.Helper()
 	looptest.Run(tb, func(t *loop.Task) error {
 		return loop.Nurse(t, func(n *loop.Nursery) error { return fn(t, n) })
-	}, loop.WithClock(looptest.NewAutojumpClock()))
+	}, loop.WithClock(jumping(tb)))
 }
 
 // S310, R132: three slots, ten lookups of two seconds: three at a time, in
@@ -267,15 +267,15 @@ func TestS311SingleFlight(t *testing.T) {
 
 // R131: the last waiter that leaves closes the socket in the same turn.
 func TestR131LastCloses(t *testing.T) {
+	if _, err := sys.OpenFDs(); err != nil {
+		t.Skipf("descriptors cannot be listed here: %v", err)
+	}
 	silent := behaviour{"never", "never"}
 	withServers(t, []func(*asking) []event{silent.server}, func(task *loop.Task, servers []*fake) error {
 		r := newResolver(t, resolver.Config{}, servers...)
 		warm(task, t, r)
-		before, err := sys.OpenFDs()
-		if err != nil {
-			t.Skipf("descriptors cannot be listed here: %v", err)
-		}
-		err = loop.MoveOnAfter(task, 100*time.Millisecond, func(*loop.Scope) error {
+		before, errBefore := sys.OpenFDs()
+		err := loop.MoveOnAfter(task, 100*time.Millisecond, func(*loop.Scope) error {
 			_, err := r.Getaddrinfo(task, "x.test", "", resolver.Hints{})
 			return err
 		})
@@ -286,7 +286,7 @@ func TestR131LastCloses(t *testing.T) {
 		if st := r.Statistics(); st.Abandoned != 1 {
 			t.Errorf("statistics: %+v", st)
 		}
-		return errors.Join(err, errAfter)
+		return errors.Join(err, errBefore, errAfter)
 	})
 }
 
@@ -337,6 +337,9 @@ func TestR130TenThousand(t *testing.T) {
 
 // R134: out of descriptors is said to be that.
 func TestR134OutOfDescriptors(t *testing.T) {
+	if _, _, err := sys.MaxFiles(); err != nil {
+		t.Skipf("there is no limit of descriptors to set: %v", err)
+	}
 	ok := behaviour{"ok", "ok"}
 	withServers(t, []func(*asking) []event{ok.server}, func(task *loop.Task, servers []*fake) error {
 		r := newResolver(t, resolver.Config{}, servers...)
@@ -349,7 +352,7 @@ func TestR134OutOfDescriptors(t *testing.T) {
 		}()
 		old, err := sys.SetMaxFiles(64)
 		if err != nil {
-			t.Skipf("there is no limit of descriptors to set: %v", err)
+			return err
 		}
 		for {
 			s, err := socket.New(task.Loop(), sys.AF_INET, sys.SOCK_DGRAM, 0)
