@@ -60,6 +60,11 @@ func (l *Loop) systemPoller() (*power, error) {
 	return l.power, nil
 }
 
+// waiting reports whether anybody waits for something that is no descriptor.
+func (p *power) waiting() bool {
+	return p != nil && len(p.kevents)+len(p.overlaps)+len(p.monitors) > 0
+}
+
 // dispatch hands out what came with the last wait.
 func (p *power) dispatch() {
 	for _, ev := range p.kernel.Kevents() {

@@ -126,3 +126,31 @@ func TestMonitorKevent(t *testing.T) {
 		})
 	})
 }
+
+// A task that never stops running does not keep events that are no descriptor's
+// from those who wait for them.
+func TestKeventBesideABusyTask(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		hasKqueue(task, t)
+		a, b := pair(t)
+		defer closeAll(t, a, b)
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			came := false
+			n.Spawn(func(task *loop.Task) error {
+				_, err := loop.WaitKevent(task, sys.Kevent{Ident: uint64(a), Filter: filterRead})
+				came = true
+				return err
+			})
+			settle(task)
+			if _, err := sys.Send(b, []byte("x"), 0); err != nil {
+				return err
+			}
+			for !came {
+				if err := loop.Yield(task); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -97,6 +97,35 @@ func TestMonitorCompletions(t *testing.T) {
 	})
 }
 
+// Packets come although a task never stops running.
+func TestCompletionsBesideABusyTask(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		hasCompletions(task, t)
+		m, err := loop.MonitorCompletions(task.Loop())
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			came := false
+			n.Spawn(func(task *loop.Task) error {
+				_, err := m.Wait(task)
+				came = true
+				return err
+			})
+			if err := m.Post(1); err != nil {
+				return err
+			}
+			for !came {
+				if err := loop.Yield(task); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
 // Eight reads at a time put a file together, from memory that belongs to the
 // system until each has ended; a handle that is not registered is refused at
 // once. S427, S428, S432.

@@ -175,7 +175,7 @@ func (l *Loop) pollDue() bool {
 // poll asks for events, and waits for them if nothing can run.
 func (l *Loop) poll() error {
 	if len(l.ready) > 0 {
-		if len(l.slots) == len(l.freeSlots) {
+		if len(l.slots) == len(l.freeSlots) && !l.power.waiting() {
 			l.sincePoll, l.lastPoll = 0, l.cachedNow
 			return nil // no descriptor, so no event
 		}
