@@ -175,11 +175,14 @@ func (x *transfer) sendPart(t *loop.Task, claim socket.Claim) (int, error) {
 		}
 		return n, err
 	})
-	if err == nil && n == 0 {
+	switch {
+	case err != nil:
+		return n, err
+	case n == 0:
 		return 0, x.short()
 	}
 	x.used = Sendfile
-	return n, err
+	return n, nil
 }
 
 // short is the error of a file that has become shorter.
@@ -244,7 +247,7 @@ func (x *transfer) cached(offset int64) bool {
 	if err != nil {
 		return true
 	}
-	cached := true
-	err = raw.Control(func(file uintptr) { cached, err = sys.Cached(sys.FD(file), offset) })
-	return cached || err != nil
+	cached, unknown := true, error(nil)
+	err = raw.Control(func(file uintptr) { cached, unknown = sys.Cached(sys.FD(file), offset) })
+	return cached || unknown != nil || err != nil
 }

