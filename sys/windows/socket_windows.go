@@ -144,8 +144,17 @@ func FinishConnect(fd FD) error {
 	if err := Getpeername(fd, &peer); err != ENOTCONN {
 		return err
 	}
+	// A connection that was reset at once has no peer any more, and its error may
+	// have been taken by the poll that announced it.
+	if age, err := GetsockoptInt(fd, SOL_SOCKET, soConnectTime); err == nil && int32(age) != -1 {
+		return ECONNRESET
+	}
 	return WouldBlock
 }
+
+// soConnectTime is SO_CONNECT_TIME (mswsock.h): for how many seconds there has
+// been a connection, -1 if there has been none.
+const soConnectTime = 0x700c
 
 // Shutdown ends one direction of a connection, or both.
 func Shutdown(fd FD, how int) error {
