@@ -26,7 +26,9 @@ var policy = layers.Policy{
 		{Package: "sys/linux", Imports: "sys/internal/seam sys/internal/kqueue sys/internal/kqemu golang.org/x/sys/unix"},
 		{Package: "sys/darwin", Imports: "sys/internal/seam sys/internal/kqueue golang.org/x/sys/unix"},
 		{Package: "sys/windows", Imports: "sys/internal/seam golang.org/x/sys/windows"},
-		{Package: "sys", Imports: "sys/linux@linux sys/darwin@darwin sys/windows@windows"},
+		// Calls that are made to fail (tag faults).
+		{Package: "sys/faults", Imports: "sys/internal/seam golang.org/x/sys/windows@windows", Tests: "sys"},
+		{Package: "sys", Imports: "sys/faults sys/linux@linux sys/darwin@darwin sys/windows@windows"},
 
 		// Tasks, and what is built on them.
 		{Package: "loop", Imports: "sys"},
@@ -38,7 +40,7 @@ var policy = layers.Policy{
 		{Package: "loop/process", Imports: "loop loop/stream sys"},
 		{Package: "loop/procpool", Imports: "loop loop/process loop/worker loop/locks"},
 		{Package: "loop/inspect", Imports: "loop", Tests: "loop/locks"},
-		{Package: "loop/looptest", Imports: "loop loop/stream sys"},
+		{Package: "loop/looptest", Imports: "loop loop/stream sys sys/faults"},
 
 		// Sockets, and what is built on them. socket uses only the public API of
 		// loop: a user could have written it.

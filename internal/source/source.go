@@ -47,6 +47,9 @@ func Targets() []Target {
 		{OS: "linux", Arch: "amd64", Tags: []string{"race"}},
 		{OS: "windows", Arch: "amd64", Tags: []string{"race"}},
 		{OS: "linux", Arch: "amd64", Tags: []string{"kqemu"}},
+		{OS: "linux", Arch: "amd64", Tags: []string{"faults"}},
+		{OS: "darwin", Arch: "amd64", Tags: []string{"faults"}},
+		{OS: "windows", Arch: "amd64", Tags: []string{"faults"}},
 	}
 }
 

@@ -24,18 +24,21 @@ func mustParse(t *testing.T, system string) *surface {
 // The files of the facade are what the generator writes now.
 func TestGeneratedIsCurrent(t *testing.T) {
 	for _, system := range systems {
-		want, err := mustParse(t, system).generate()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(filepath.Join(root, fileName(system)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		// A checkout on Windows may have changed the ends of lines.
-		got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is out of date: run go generate in sys", fileName(system))
+		for _, faulty := range []bool{false, true} {
+			name := fileName(system, faulty)
+			want, err := mustParse(t, system).generate(faulty)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join(root, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A checkout on Windows may have changed the ends of lines.
+			got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is out of date: run go generate in sys", name)
+			}
 		}
 	}
 }
@@ -118,7 +121,7 @@ func parseSample(t *testing.T, text string) *surface {
 }
 
 func TestGenerate(t *testing.T) {
-	text, err := parseSample(t, sample).generate()
+	text, err := parseSample(t, sample).generate(false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +146,27 @@ func TestGenerate(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%s", text)
+	}
+}
+
+// In the faulty facade what answers an error asks first whether it is to fail.
+func TestGenerateFaulty(t *testing.T) {
+	text, err := parseSample(t, sample).generate(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"//go:build faults\n",
+		"func F(fd FD, b []byte, d time.Duration) (n int, err error) {\n" +
+			"\tcall := faults.Enter(\"F\", fd)\n" +
+			"\tif call.Err != nil {\n\t\terr = call.Err\n\t\treturn\n\t}\n" +
+			"\tn, err = plan9.F(fd, b, d)\n\tcall.Leave()\n\treturn\n}\n",
+		"func G(r renamed.Reader, more ...int) { plan9.G(r, more...) }\n",
+		"\n\t\"github.com/lion-go/lion/sys/faults\"\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("missing: %q in\n%s", want, text)
+		}
 	}
 }
 

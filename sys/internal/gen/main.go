@@ -1,5 +1,6 @@
 // Command gen writes the facade of package sys: for each operating system a
-// file of aliases, constants and one-line forwarders to its package. Run it
+// file of aliases, constants and one-line forwarders to its package, and a second
+// one, for the tag faults, in which every call can be made to fail. Run it
 // with "go generate" in sys; a test here tells when that is due.
 //
 // The packages are read from source, on any host. The tests also compare them
@@ -29,9 +30,14 @@ func write(root, system string) error {
 	if err != nil {
 		return err
 	}
-	text, err := p.generate()
-	if err != nil {
-		return err
+	for _, faulty := range []bool{false, true} {
+		text, err := p.generate(faulty)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(root, fileName(system, faulty)), text, 0o666); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(root, fileName(system)), text, 0o666)
+	return nil
 }

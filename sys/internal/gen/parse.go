@@ -25,8 +25,13 @@ var contract = []string{
 	"multicast", "info", "netfile", "sendfile", "poller", "power", "signal", "limit",
 }
 
-// fileName is the name of the facade's file for a system.
-func fileName(system string) string { return "sys_" + system + ".go" }
+// fileName is the name of a file of the facade for a system.
+func fileName(system string, faulty bool) string {
+	if faulty {
+		return "faults_" + system + ".go"
+	}
+	return "sys_" + system + ".go"
+}
 
 // A surface is what the package of one system exports.
 type surface struct {
