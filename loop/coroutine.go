@@ -21,9 +21,21 @@ import (
 //     in which Goexit began cannot stop exiting; it is parked in a deferred
 //     call, and stopped from a goroutine that may die of it.
 
-// coroutinePoolMax bounds the idle coroutines that a loop keeps, about 3 MiB
-// of stacks: enough that a server in steady state makes none.
-const coroutinePoolMax = 1024
+const (
+	// coroutinePoolMax bounds the idle coroutines that a loop keeps, about 3
+	// MiB of stacks: enough that a server in steady state makes none.
+	coroutinePoolMax = 1024
+
+	// coroutineSurplusMax bounds those that it keeps while it is busy, about
+	// 45 MiB. They were all in use a moment ago, ending them would delay tasks
+	// that can run, and the next burst of tasks has use for them: so they are
+	// ended when the loop has nothing else to do, surplusBatch of them between
+	// two looks at the kernel.
+	//
+	//lion:opt coroutine-surplus
+	coroutineSurplusMax = 16384
+	surplusBatch        = 64
+)
 
 type coroutine struct {
 	task     *Task
@@ -141,11 +153,25 @@ func (l *Loop) takeCoroutine(t *Task) *coroutine {
 // releaseCoroutine takes back the coroutine of a task that has ended.
 func (l *Loop) releaseCoroutine(c *coroutine) {
 	c.task = nil
-	if c.poisoned || len(l.idle) >= coroutinePoolMax {
+	if c.poisoned || len(l.idle) >= coroutineSurplusMax {
 		c.dispose()
 		return
 	}
 	l.idle = append(l.idle, c)
+}
+
+// endSurplus ends some of the coroutines that are more than an idle loop
+// keeps, and reports whether there were any.
+func (l *Loop) endSurplus() bool {
+	n := min(len(l.idle)-coroutinePoolMax, surplusBatch)
+	for range n {
+		last := len(l.idle) - 1
+		c := l.idle[last]
+		l.idle[last] = nil
+		l.idle = l.idle[:last]
+		c.dispose()
+	}
+	return n > 0
 }
 
 // coroutineEntry and loopEntry are where the stacks of tasks and of loops

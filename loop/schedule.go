@@ -181,6 +181,9 @@ func (l *Loop) poll() error {
 		}
 		return l.wait(0)
 	}
+	if l.endSurplus() {
+		return l.wait(0) // there may be something better to do by now
+	}
 	d, plan := l.patience()
 	if plan == nil {
 		return l.wait(d)
