@@ -134,10 +134,13 @@ func (a *attempt) run(t *loop.Task) error {
 
 // finish ends an attempt that has nothing more to do, unless TCP goes on.
 func (a *attempt) finish() {
-	if a.deaf && !a.ended {
-		return
+	byTCP := slices.ContainsFunc(a.asked, func(k *asked) bool { return k.tcp && !k.q.done })
+	if !byTCP && a.deaf && !a.ended {
+		for _, k := range a.asked { // TCP has failed, and datagrams are not believed
+			a.x.refuse(k.q, a.server, ErrMalformed, a.sent)
+		}
 	}
-	if !slices.ContainsFunc(a.asked, func(k *asked) bool { return k.tcp && !k.q.done }) {
+	if !byTCP {
 		a.x.news = a.x.news || !a.heard && !a.ended
 		a.end()
 		a.x.wake()

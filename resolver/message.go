@@ -129,7 +129,7 @@ func (q *query) read(wire []byte) (reply, verdict) {
 		return reply{}, forged
 	}
 	r.rcode, r.truncated = int(flags&0xf), flags&flagTC != 0
-	if r.count(0) == 0 && len(wire) == headerSize {
+	if len(wire) == headerSize {
 		switch r.rcode {
 		case dns.RcodeFormatError, dns.RcodeServerFailure, dns.RcodeNotImplemented, dns.RcodeRefused:
 			return r, genuine // some servers fail without repeating the question

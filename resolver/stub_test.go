@@ -84,6 +84,14 @@ func act(q *asking, what string) []byte {
 		return packed(m)
 	case "bareS":
 		return packed(rcode(q, dns.RcodeServerFailure))[:12:12]
+	case "bareS0":
+		wire := packed(rcode(q, dns.RcodeServerFailure))[:12:12]
+		wire[5] = 0
+		return wire
+	case "TT":
+		m := positive(q)
+		m.Truncated = true
+		return packed(m)
 	case "optF", "optI":
 		if hasOPT {
 			return packed(rcode(q, map[string]int{"optF": dns.RcodeFormatError, "optI": dns.RcodeNotImplemented}[what]))
@@ -211,7 +219,9 @@ func TestR069Servers(t *testing.T) {
 		{id: "R084", servers: []behaviour{{"lame", "lame"}, {"ok", "ok"}}, want: "46"},
 		{id: "R084 alone", servers: []behaviour{{"lame", "lame"}}, want: "AGAIN"},
 		{id: "R085", servers: []behaviour{{"T", "ok"}}, want: "46", udp: 2},
-		{id: "R091", servers: []behaviour{{"S", "S"}}, want: "AGAIN"},
+		{id: "R087", servers: []behaviour{{"TT", "ok"}}, want: "46", udp: 2},
+		{id: "R091", servers: []behaviour{{"bareS", "bareS"}}, want: "AGAIN", udp: 2},
+		{id: "R091 without a question", servers: []behaviour{{"bareS0", "bareS0"}}, want: "AGAIN", udp: 2},
 		{id: "R092", servers: []behaviour{{"600:ok", "600:ok"}}, want: "46", after: 600 * ms},
 		{id: "R096", servers: []behaviour{{"never", "never"}, {"5:ok", "5:ok"}}, want: "46", after: 405 * ms, udp: 4},
 		{id: "R097", servers: []behaviour{{"never", "never"}, {"never", "never"}, {"5:ok", "5:ok"}},
