@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -145,11 +146,15 @@ func (l *Loop) CallSoon(fn func()) error {
 
 // CallSoonOnce is CallSoon for calls that are idempotent: while a call with
 // an equal key is queued and has not started, another is accepted without
-// being queued. For one function that is called again and again, and must
+// being queued. A nil key, and one that cannot be compared, are refused with
+// ErrMisuse. For one function that is called again and again, and must
 // never find the queue full, make a Waker.
 func (l *Loop) CallSoonOnce(key any, fn func()) error {
 	if fn == nil || key == nil {
 		return misuse("an idempotent call needs a key and a function")
+	}
+	if !reflect.ValueOf(key).Comparable() || key != key { // NaN
+		return misuse("a key of type %T can not be told from others", key)
 	}
 	_, err := l.enqueue(call{fn: fn, key: key}, nil)
 	return err
@@ -189,18 +194,22 @@ func (l *Loop) runEntries() {
 
 // perform makes one call. What escapes it is returned.
 func (l *Loop) perform(c call) error {
-	switch key := c.key.(type) {
-	case nil:
-		return guarded("entry callback", c.fn)
-	case *Waker:
-		return guarded("entry callback", key.fire)
-	case *visit:
-		key.begin()
-		return nil
-	default:
-		l.entry.started(key)
-		return guarded("entry callback", c.fn)
+	if c.fn == nil {
+		return l.performOwn(c.key)
 	}
+	if c.key != nil { // of any type: it is the user's
+		l.entry.started(c.key)
+	}
+	return guarded("entry callback", c.fn)
+}
+
+// performOwn makes a call that has its function in itself.
+func (l *Loop) performOwn(of any) error {
+	if w, ok := of.(*Waker); ok {
+		return guarded("entry callback", w.fire)
+	}
+	of.(*visit).begin()
+	return nil
 }
 
 // guarded calls fn and returns a panic as an error that blames what.
