@@ -3,6 +3,7 @@ package loop_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/looptest"
@@ -32,6 +33,24 @@ func TestOnceWithStrangeKeys(t *testing.T) {
 		for _, key := range []any{[]int{1}, func() {}, [1]any{map[int]int{}}, math.NaN()} {
 			want(t, "a key without a comparison", l.CallSoonOnce(key, func() {}), loop.ErrMisuse)
 		}
+		return nil
+	})
+}
+
+// No function is a function that panics: it is refused before anything happens.
+func TestNilBodies(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		_, err := loop.NewScope(nil)
+		want(t, "NewScope", err, loop.ErrMisuse)
+		want(t, "Nurse", loop.Nurse(task, nil), loop.ErrMisuse)
+		want(t, "Scoped", loop.Scoped(task, nil), loop.ErrMisuse)
+		want(t, "MoveOnAfter", loop.MoveOnAfter(task, time.Hour, nil), loop.ErrMisuse)
+		want(t, "FailAt", loop.FailAt(task, task.Now(), nil), loop.ErrMisuse)
+		want(t, "UntilStop", loop.UntilStop(task, nil), loop.ErrMisuse)
+		s, err := loop.NewScope(task.Loop())
+		want(t, "NewScope", err, nil)
+		want(t, "Enter", loop.Enter(task, s, nil), loop.ErrMisuse)
+		want(t, "Enter after that", loop.Enter(task, s, func(*loop.Scope) error { return nil }), nil)
 		return nil
 	})
 }

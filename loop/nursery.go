@@ -72,10 +72,14 @@ func WithName(name string) NurseryOption {
 // nursery's own cancellation caused are left out. A panic or Goexit of a child
 // or of fn becomes a *PanicError after the others have ended; a Goexit of fn
 // then goes on. Leaving is a schedule point, never a cancel point: the owner
-// waits for its children whatever happens around it.
+// waits for its children whatever happens around it. A nil fn is refused with
+// ErrMisuse.
 func Nurse(t *Task, fn func(*Nursery) error, opts ...NurseryOption) error {
 	if err := t.check(); err != nil {
 		return err
+	}
+	if fn == nil {
+		return misuse("a nursery with a nil function")
 	}
 	n := newNursery(t.loop)
 	for _, opt := range opts {

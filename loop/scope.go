@@ -94,9 +94,12 @@ func WithShield() ScopeOption {
 	return func(s *Scope) error { s.shield = true; return nil }
 }
 
-// NewScope makes a scope of loop l for Enter. Contradicting options are
-// refused with ErrMisuse.
+// NewScope makes a scope of loop l for Enter. A nil loop and contradicting
+// options are refused with ErrMisuse.
 func NewScope(l *Loop, opts ...ScopeOption) (*Scope, error) {
+	if l == nil {
+		return nil, misuse("a scope without a loop")
+	}
 	s := &Scope{loop: l}
 	for _, opt := range opts {
 		if err := opt(s); err != nil {

@@ -8,11 +8,14 @@ import (
 // Enter runs fn inside the scope s and returns its error, less what the scope
 // absorbs: if s was cancelled, and no cancellation further out is visible
 // through it, Cancelled errors end here. Enter suspends only where fn does; it
-// is not itself a checkpoint. A scope that is active or exited is refused with
-// ErrMisuse.
+// is not itself a checkpoint. A nil fn, and a scope that is active or exited, are
+// refused with ErrMisuse.
 func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
 	if err := t.check(); err != nil {
 		return err
+	}
+	if fn == nil {
+		return misuse("entering a scope with a nil function")
 	}
 	if s.state != scopeUnentered {
 		return misuse("the scope has been entered already: %v", s)
