@@ -1,6 +1,9 @@
 package loop
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A Clock gives a loop its time. The default is the system's monotonic clock;
 // looptest has a virtual one. A clock belongs to one loop and is called only
@@ -67,8 +70,12 @@ func (l *Loop) foreignNow() (now time.Time) {
 	return now
 }
 
+// longAgo is the earliest time that is counted: 146 years before the loop. So
+// the difference of any two times can be counted too, even with the zero time.
+const longAgo = math.MinInt64 / 2
+
 // clockTime converts a time to nanoseconds on the loop's clock.
-func (l *Loop) clockTime(when time.Time) int64 { return int64(when.Sub(l.base)) }
+func (l *Loop) clockTime(when time.Time) int64 { return max(int64(when.Sub(l.base)), longAgo) }
 
 // timeAt is the inverse of clockTime.
 func (l *Loop) timeAt(ns int64) time.Time { return l.base.Add(time.Duration(ns)) }

@@ -54,3 +54,17 @@ func TestNilBodies(t *testing.T) {
 		return nil
 	})
 }
+
+// The zero time is a deadline like any other that has passed.
+func TestDeadlineAtTheZeroTime(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		return loop.Scoped(task, func(s *loop.Scope) error {
+			left, ok, err := s.Timeout()
+			if err != nil || !ok || left >= 0 {
+				t.Errorf("timeout %v, %v, %v", left, ok, err)
+			}
+			wantText(t, s.String(), " ago")
+			return loop.Checkpoint(task)
+		}, loop.WithDeadline(time.Time{}))
+	})
+}
