@@ -8,11 +8,14 @@ import (
 // scopeContext is the context bound to a scope: a standard one, so that those
 // derived from it need no goroutine. Its deadline has a timer of its own: a
 // library that is called with it may block the loop, and must be stopped all
-// the same.
+// the same. Contexts from before the deadline was moved keep theirs.
 type scopeContext struct {
-	context.Context
-	stop  context.CancelCauseFunc
-	timer context.CancelFunc
+	base    context.Context // without a deadline
+	stop    context.CancelCauseFunc
+	latest  context.Context
+	when    time.Time // the deadline of the latest
+	limited bool      // it has one
+	timer   context.CancelFunc
 }
 
 func (c *scopeContext) cancel(cause *CancelledError) {
@@ -29,23 +32,36 @@ func (c *scopeContext) end() {
 
 // boundContext returns the context of the scope, for a task directly in it.
 func (s *Scope) boundContext(t *Task) context.Context {
-	if c := s.context(); c != nil {
-		return c
+	c := s.context()
+	if c == nil {
+		c = &scopeContext{timer: func() {}}
+		c.base, c.stop = context.WithCancelCause(context.Background())
+		c.latest = c.base
+		s.rarely().context = c
+		c.cancel(s.cause)
 	}
-	c := &scopeContext{timer: func() {}}
-	c.Context, c.stop = context.WithCancelCause(context.Background())
-	c.cancel(s.cause)
+	if s.cause != nil { // it is done already
+		return c.latest
+	}
 	when, limited := t.Deadline()
-	switch {
-	case !limited || s.cause != nil:
-	case t.loop.clock == nil:
-		due := &CancelledError{source: SourceDeadline}
-		c.Context, c.timer = context.WithDeadlineCause(c.Context, when, due)
-	default:
-		c.Context = virtualDeadline{c.Context, when}
+	if limited != c.limited || !when.Equal(c.when) {
+		c.limit(t.loop, when, limited)
 	}
-	s.rarely().context = c
-	return c
+	return c.latest
+}
+
+// limit makes the context of another deadline.
+func (c *scopeContext) limit(l *Loop, when time.Time, limited bool) {
+	c.when, c.limited = when, limited
+	switch {
+	case !limited:
+		c.latest = c.base
+	case l.clock == nil:
+		due := &CancelledError{source: SourceDeadline}
+		c.latest, c.timer = context.WithDeadlineCause(c.base, when, due)
+	default:
+		c.latest = virtualDeadline{c.base, when}
+	}
 }
 
 // virtualDeadline announces a deadline of a virtual clock, which only the loop

@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"context"
 	"math"
 	"testing"
 	"time"
@@ -66,5 +67,31 @@ func TestDeadlineAtTheZeroTime(t *testing.T) {
 			wantText(t, s.String(), " ago")
 			return loop.Checkpoint(task)
 		}, loop.WithDeadline(time.Time{}))
+	})
+}
+
+// has been moved since an earlier call; what was handed out stays as it is.
+func TestContextAfterTheDeadlineMoved(t *testing.T) {
+	byHand(t, func(task *loop.Task, _ *looptest.Clock) error {
+		return loop.MoveOnAfter(task, time.Minute, func(s *loop.Scope) error {
+			first := task.Context()
+			was, _ := first.Deadline()
+			want(t, "SetTimeout", s.SetTimeout(time.Hour), nil)
+			second := task.Context()
+			is, ok := second.Deadline()
+			if !ok || is.Sub(was) != 59*time.Minute {
+				t.Errorf("the deadline was %v, and is %v", was, is)
+			}
+			s.ClearDeadline()
+			if at, ok := task.Context().Deadline(); ok {
+				t.Errorf("without a deadline: %v", at)
+			}
+			wantTrue(t, "nothing is done", first.Err() == nil && second.Err() == nil)
+			want(t, "Cancel", s.Cancel("enough"), nil)
+			for _, ctx := range []context.Context{first, second, task.Context()} {
+				want(t, "Cause", context.Cause(ctx), loop.Cancelled)
+			}
+			return nil
+		})
 	})
 }
