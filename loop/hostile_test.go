@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -93,5 +94,19 @@ func TestContextAfterTheDeadlineMoved(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+// A report that panics does not swallow the failure that it was to report.
+func TestRestartReportPanics(t *testing.T) {
+	virtually(t, func(task *loop.Task, _ *looptest.Clock) error {
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			return n.Spawn(failing(errKey))
+		}, loop.WithRestart(loop.Restart{Report: func(loop.Failure) { panic(errValue) }}))
+		var p *loop.PanicError
+		if !errors.As(err, &p) || p.Value != errValue || !errors.Is(err, errKey) {
+			t.Errorf("got %v, want the failure and the panic", err)
+		}
+		return nil
 	})
 }

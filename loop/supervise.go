@@ -48,7 +48,8 @@ type Restart struct {
 
 	// Report hears of every failure that is answered by a restart, in a task
 	// that takes no part in the run, before the pause. It is needed: nobody
-	// else would.
+	// else would. Should it panic, the watching task fails with that and the
+	// failure.
 	Report func(Failure)
 }
 
@@ -147,7 +148,10 @@ func (s *supervision) watch(fn func(*Task) error, pc uintptr) func(*Task) error 
 			}
 			delay := r.delay(row)
 			s.survived++
-			r.Report(Failure{Name: t.Name(), Err: err, Restart: row, Delay: delay})
+			f := Failure{Name: t.Name(), Err: err, Restart: row, Delay: delay}
+			if failed := guarded("report of a failure", func() { r.Report(f) }); failed != nil {
+				return newGroup([]error{err, failed})
+			}
 			if err := CheckpointIfCancelled(t); err != nil {
 				return err
 			}
