@@ -110,3 +110,10 @@ func TestRestartReportPanics(t *testing.T) {
 		return nil
 	})
 }
+
+// One watchdog is enough: a second would not be told of turns.
+func TestTwoWatchdogs(t *testing.T) {
+	dog := loop.WithWatchdog(time.Hour, func(loop.Stall) {})
+	err := loop.Run(func(*loop.Task) error { return nil }, dog, dog)
+	want(t, "two watchdogs", err, loop.ErrMisuse)
+}

@@ -96,7 +96,7 @@ func (s Stall) String() string {
 // WithWatchdog watches for turns that take longer than the threshold, and for
 // tasks that ignore their cancellation. A turn that does is found within half
 // as much again. 0 means WatchdogThreshold; less than a millisecond is refused
-// with ErrMisuse. Each report is given to report, on a goroutine of the
+// with ErrMisuse, and so is a second watchdog. Each report is given to report, on a goroutine of the
 // watchdog; nil prints it on standard error. A stall is reported once, and
 // again every 10 seconds while it lasts; reports cost no more than 0.5 % of a
 // processor, and stalls beyond that are only counted (Statistics.Stalls). A
@@ -105,6 +105,9 @@ func WithWatchdog(threshold time.Duration, report func(Stall)) Option {
 	return func(l *Loop) error {
 		if threshold == 0 {
 			threshold = WatchdogThreshold
+		}
+		if l.watchdog != nil {
+			return misuse("a loop with two watchdogs")
 		}
 		if threshold < watchdogThresholdMin {
 			return misuse("a watchdog with a threshold of %v", threshold)
