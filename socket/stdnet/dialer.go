@@ -3,10 +3,12 @@ package stdnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/lion-go/lion/eyeballs"
 	"github.com/lion-go/lion/loop"
+	"github.com/lion-go/lion/resolver"
 	"github.com/lion-go/lion/socket"
 )
 
@@ -19,7 +21,7 @@ type Dialer struct {
 	// goroutine drives.
 	Loop *loop.Loop
 
-	// Resolve finds the addresses of names.
+	// Resolve finds the addresses of names; nil is resolver.Default.
 	Resolve socket.Resolve
 
 	// Options are those of eyeballs.Dial.
@@ -32,6 +34,9 @@ type Dialer struct {
 // loop.ErrLoopClosed when the loop has ended, the cause of ctx,
 // net.UnknownNetworkError. Windows: errors.ErrUnsupported.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if d.Loop == nil {
+		return nil, fmt.Errorf("%w: stdnet: a Dialer without a loop", loop.ErrMisuse)
+	}
 	dial, err := d.dialing(network, address)
 	if err != nil {
 		return nil, err
@@ -57,7 +62,10 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 func (d *Dialer) dialing(
 	network, address string,
 ) (func(*loop.Task) (*socket.Conn, error), error) {
-	options := d.Options
+	options, resolve := d.Options, d.Resolve
+	if resolve == nil {
+		resolve = resolver.Default
+	}
 	switch network {
 	case "tcp":
 	case "tcp4":
@@ -72,6 +80,6 @@ func (d *Dialer) dialing(
 		return nil, net.UnknownNetworkError(network)
 	}
 	return func(t *loop.Task) (*socket.Conn, error) {
-		return eyeballs.Dial(t, d.Resolve, address, options...)
+		return eyeballs.Dial(t, resolve, address, options...)
 	}, nil
 }

@@ -218,12 +218,14 @@ func TestHTTPUnchanged(t *testing.T) {
 		})}
 		served := make(chan error)
 		go func() { served <- server.Serve(ln) }()
-		dialer := &stdnet.Dialer{Loop: l, Resolve: literals}
+		dialer := &stdnet.Dialer{Loop: l}
 		transport := &http.Transport{DialContext: dialer.DialContext}
 		client := &http.Client{Transport: transport}
 		text := strings.Repeat("lion", 1<<16)
-		for range 3 {
-			r, err := client.Post("http://"+ln.Addr().String()+"/", "text/plain", strings.NewReader(text))
+		_, port, err := net.SplitHostPort(ln.Addr().String())
+		must(t, err)
+		for _, host := range []string{"127.0.0.1", "127.0.0.1", "localhost"} {
+			r, err := client.Post("http://"+host+":"+port+"/", "text/plain", strings.NewReader(text))
 			must(t, err)
 			got, err := io.ReadAll(r.Body)
 			must(t, errors.Join(err, r.Body.Close()))
@@ -278,8 +280,11 @@ func TestHijack(t *testing.T) {
 func TestDialerErrors(t *testing.T) {
 	needsNet(t)
 	onLoop(t, func(l *loop.Loop) {
-		d := &stdnet.Dialer{Loop: l, Resolve: literals}
-		_, err := d.DialContext(t.Context(), "udp", "127.0.0.1:1")
+		d := &stdnet.Dialer{Resolve: literals}
+		_, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:1")
+		want(t, "no loop", err, loop.ErrMisuse)
+		d.Loop = l
+		_, err = d.DialContext(t.Context(), "udp", "127.0.0.1:1")
 		if !errors.As(err, new(net.UnknownNetworkError)) {
 			t.Errorf("udp: %v", err)
 		}
