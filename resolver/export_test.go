@@ -75,6 +75,13 @@ func ReadMessage(wire []byte, id uint16, name string, qtype uint16) (bool, []net
 	return true, a.addrs
 }
 
+// KnownSources is how many source addresses r remembers.
+func KnownSources(r *Resolver) int {
+	r.sources.mu.Lock()
+	defer r.sources.mu.Unlock()
+	return len(r.sources.known)
+}
+
 // Loops is how many loops r keeps something for.
 func Loops(r *Resolver) int {
 	r.mu.Lock()

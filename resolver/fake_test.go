@@ -384,7 +384,7 @@ func TestLookupAllocations(t *testing.T) {
 		if _, err := lookup(task, r, "www.example.test"); err != nil {
 			return err
 		}
-		const runs, limit = 100, 50
+		const runs, limit = 100, 44
 		got := testing.AllocsPerRun(runs, func() {
 			if got, err := lookup(task, r, "www.example.test"); err != nil || got != "46" {
 				t.Error(got, err)

@@ -184,6 +184,40 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// Source addresses are remembered for a moment, until Flush, and for as long as
+// there is room.
+func TestKnownSources(t *testing.T) {
+	z := readZones(t, "testdata/lion.test.zone", "testdata/other.test.zone")
+	withServers(t, []func(*asking) []event{z.honest}, func(task *loop.Task, servers []*fake) error {
+		r := newResolver(t, resolver.Config{}, servers...)
+		for _, c := range []struct {
+			name string
+			want int
+		}{{"dual.lion.test", 4}, {"dual.lion.test", 4}, {"big.lion.test", 204}} {
+			if _, err := lookup(task, r, c.name); err != nil {
+				return err
+			}
+			if n := resolver.KnownSources(r); n != c.want {
+				t.Errorf("%s: %d sources are known, want %d", c.name, n, c.want)
+			}
+		}
+		for i := range 2000 {
+			z.add(mustRR(fmt.Sprintf("many.lion.test. 60 IN A 10.0.%d.%d", i/250, i%250)))
+		}
+		if _, err := lookup(task, r, "many.lion.test"); err != nil {
+			return err
+		}
+		if n := resolver.KnownSources(r); n == 0 || n > 1024 {
+			t.Errorf("%d sources are known", n)
+		}
+		r.Flush()
+		if n := resolver.KnownSources(r); n != 0 {
+			t.Errorf("after Flush %d sources are known", n)
+		}
+		return nil
+	})
+}
+
 // R031, R035 to R042, R121, R122: which source answers.
 func TestR035Sources(t *testing.T) {
 	z := readZones(t, "testdata/lion.test.zone")

@@ -75,6 +75,7 @@ type Resolver struct {
 	throttle throttle
 	cache    cache
 	counters counters
+	sources  sourceMemory
 	local    atomic.Pointer[localAddrs]
 
 	mu    sync.Mutex // for loops

@@ -135,6 +135,7 @@ func (r *Resolver) adopt(old, next *settings) {
 		r.counters.reloads.Add(1)
 	}
 	r.cache.flush()
+	r.sources.forget()
 }
 
 // load reads the files that have changed since old; it returns old if none
@@ -222,7 +223,7 @@ func (r *Resolver) parse(s *settings, i int, text string) {
 	case fileNSSwitch:
 		s.sources = parseNSSwitch(text)
 	case fileGai:
-		s.sorter = sorter{parseGaiConf(text), kernelSource}
+		s.sorter = sorter{parseGaiConf(text), r.sources.find}
 	case fileServices:
 		s.services = parseServices(text)
 		if len(s.services) == 0 {

@@ -39,8 +39,8 @@ type sorter struct {
 	source func(t *loop.Task, dst netip.Addr) (netip.Addr, error)
 }
 
-// sort sorts addrs in place. One address needs no order. It is a checkpoint if
-// there are more.
+// sort sorts addrs in place. One address needs no order. It suspends only where
+// the source of an address has to be asked for.
 func (s *sorter) sort(t *loop.Task, addrs []netip.Addr) error {
 	if len(addrs) < 2 {
 		return nil

@@ -73,10 +73,11 @@ func (r *Resolver) Statistics() Statistics {
 	return st
 }
 
-// Flush forgets answers, and what is known of servers. It may be called from
+// Flush forgets answers, source addresses, and what is known of servers. It may be called from
 // any goroutine, when the network has changed for one.
 func (r *Resolver) Flush() {
 	r.cache.flush()
+	r.sources.forget()
 	if s := r.current.Load(); s != nil {
 		s.stub.forget()
 	}
