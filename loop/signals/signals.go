@@ -132,10 +132,7 @@ func (q *Queue) Next(t *loop.Task) (os.Signal, error) {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return nil, err
 	}
-	switch {
-	case q.closed:
-		return nil, errClosed
-	case q.reader != nil:
+	if q.reader != nil {
 		return nil, fmt.Errorf("reading signals: %w", loop.ErrBusy)
 	}
 	q.collect()
@@ -143,6 +140,9 @@ func (q *Queue) Next(t *loop.Task) (os.Signal, error) {
 		return q.take(), loop.ShieldedCheckpoint(t)
 	}
 	for len(q.pending) == 0 {
+		if q.closed { // perhaps after a signal has woken t, and before its turn
+			return nil, errClosed
+		}
 		q.reader = t
 		err := loop.Park(t, "signal", (*waiter)(q))
 		q.reader = nil

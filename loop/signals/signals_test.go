@@ -3,6 +3,7 @@ package signals_test
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -289,4 +290,37 @@ func TestS260GracefulStop(t *testing.T) {
 	if ended["idle"] != 0 || ended["busy"] != 10*time.Second || ended["stuck"] != grace {
 		t.Errorf("ended: %v", ended)
 	}
+}
+
+// A reader that a signal has woken, and that outlives Receive, finds the queue
+// closed and nothing in it: it must not wait for ever.
+func TestReaderWokenAsReceiveEnds(t *testing.T) {
+	needRaise(t)
+	looptest.Run(t, func(task *loop.Task) error {
+		hup := []os.Signal{sys.Hangup}
+		return signals.Receive(task, hup, func(outer *signals.Queue) error {
+			return loop.Nurse(task, func(n *loop.Nursery) error {
+				err := signals.Receive(task, hup, func(inner *signals.Queue) error {
+					n.Spawn(func(t2 *loop.Task) error {
+						_, err := inner.Next(t2)
+						want(t, "Next", err, loop.ErrClosed)
+						return nil
+					})
+					looptest.WaitAllTasksBlocked(task, t)
+					if err := sys.Raise(sys.Hangup); err != nil {
+						return err
+					}
+					for inner.Pending() == 0 { // holds the loop, so that the reader has no turn
+						runtime.Gosched()
+					}
+					return nil
+				})
+				want(t, "Receive", err, nil)
+				if s := next(task, t, outer); s != sys.Hangup {
+					t.Errorf("passed on: %v", s)
+				}
+				return nil
+			})
+		})
+	})
 }
