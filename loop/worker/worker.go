@@ -78,6 +78,9 @@ func start(t *loop.Task, fn func(*Job) error, pc uintptr, opts []Option) (ended 
 	p.stats.Waiting++
 	err = j.limiter.AcquireFor(t, j)
 	p.stats.Waiting--
+	if err == nil {
+		err = j.mayBegin(t)
+	}
 	if err != nil {
 		return true, err
 	}
@@ -99,6 +102,18 @@ func start(t *loop.Task, fn func(*Job) error, pc uintptr, opts []Option) (ended 
 		return false, err
 	}
 	return true, j.result()
+}
+
+// mayBegin gives the token back if t was cancelled after the token became its.
+func (j *Job) mayBegin(t *loop.Task) error {
+	err := loop.CheckpointIfCancelled(t)
+	if err == nil {
+		return nil
+	}
+	if failed := j.limiter.ReleaseFor(j); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
 }
 
 func (j *Job) result() error {

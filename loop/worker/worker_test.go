@@ -354,3 +354,34 @@ func TestJobContext(t *testing.T) {
 		})
 	})
 }
+
+// A cancellation that comes while the task waits for its token, or for its turn
+// after that, keeps the job from beginning; the token is free again.
+func TestCancelledBeforeTheJobBegins(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		limiter := worker.Of(task.Loop()).Limiter()
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			want(t, "SetTotal", limiter.SetTotal(0), nil)
+			s, err := loop.NewScope(task.Loop())
+			want(t, "NewScope", err, nil)
+			n.Spawn(func(task *loop.Task) error {
+				return loop.Enter(task, s, func(*loop.Scope) error {
+					began := false
+					err := worker.Run(task, func(*worker.Job) error { began = true; return nil })
+					want(t, "Run", err, loop.Cancelled)
+					wantTrue(t, "the job has not begun", !began)
+					return err
+				})
+			})
+			looptest.WaitAllTasksBlocked(task, t)
+			want(t, "SetTotal", limiter.SetTotal(1), nil) // it has its token
+			want(t, "Cancel", s.Cancel("too late for the token"), nil)
+			looptest.WaitAllTasksBlocked(task, t)
+			wantStatistics(task, t, 0, 0, 0)
+			if s := limiter.Statistics(); s.Borrowed != 0 {
+				t.Errorf("%d tokens lent", s.Borrowed)
+			}
+			return nil
+		})
+	})
+}
