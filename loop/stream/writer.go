@@ -110,7 +110,8 @@ func WithFailure(fn func(error)) WriterOption {
 
 // NewWriter makes a Writer for a stream. Its task, while there is one, is a
 // child of n. An error of the stream is the Writer's, and does not end the
-// nursery; a cancellation of n ends the Writer, and what it holds is dropped.
+// nursery; a cancellation of n ends the Writer, which answers loop.ErrClosed
+// then, and what it holds is dropped.
 func NewWriter(n *loop.Nursery, to Sender, opts ...WriterOption) (*Writer, error) {
 	w := &Writer{to: to, nursery: n, bytes: DefaultQueuedBytes, count: DefaultQueuedMessages}
 	if n == nil || to == nil {
@@ -201,10 +202,17 @@ type waiter struct {
 
 // Abort is called when the Send is cancelled: it waits no longer.
 func (x *waiter) Abort(loop.Wait) bool {
-	if i := slices.Index(x.w.waiting, x); i >= 0 {
+	x.leave()
+	return true
+}
+
+// leave reports whether the Send was still waiting for room.
+func (x *waiter) leave() bool {
+	i := slices.Index(x.w.waiting, x)
+	if i >= 0 {
 		x.w.waiting = slices.Delete(x.w.waiting, i, i+1)
 	}
-	return true
+	return i >= 0
 }
 
 // Send queues a message as Put does, but waits for room, whatever the policy
@@ -221,7 +229,11 @@ func (w *Writer) Send(t *loop.Task, b []byte) error {
 	case len(b) > 0 && (len(w.waiting) > 0 || !w.fits(len(b))):
 		x := &waiter{w, t, b}
 		w.waiting = append(w.waiting, x)
-		return loop.Park(t, "room in a writer", x)
+		err := loop.Park(t, "room in a writer", x)
+		if x.leave() && err == nil {
+			err = fmt.Errorf("%w: a task that waited for a writer was unparked by hand", loop.ErrMisuse)
+		}
+		return err
 	case len(b) > 0:
 		if err := w.push(b); err != nil {
 			return err
@@ -303,14 +315,24 @@ func (w *Writer) abort() {
 
 // run sends what is queued until nothing is.
 func (w *Writer) run(t *loop.Task) error {
-	defer func() { w.sending = false }()
+	var batch [][]byte
+	returned := false
+	defer func() {
+		w.sending = false
+		if !returned { // the stream panicked: the nursery hears of that
+			w.lose(batch, nil)
+			w.fail(errPanicked)
+		}
+	}()
 	for w.err == nil && len(w.queue) > 0 {
-		batch := w.queue
+		batch = w.queue
 		w.queue, w.flying, w.queued = w.spare[:0], w.queued, 0
 		w.admit()
 		err := SendAllVectored(t, w.to, batch)
 		if err != nil {
-			w.fail(err)
+			returned = true
+			w.lose(batch, err)
+			w.fail(forOthers(err))
 			return passing(err)
 		}
 		w.stats.Sent += uint64(len(batch))
@@ -319,8 +341,39 @@ func (w *Writer) run(t *loop.Task) error {
 		clear(batch)
 		w.spare, w.flying = batch, 0
 	}
+	returned = true
 	w.idle.UnparkAll()
 	return nil
+}
+
+// lose counts what a batch has come to whose send has failed.
+func (w *Writer) lose(batch [][]byte, err error) {
+	sent := Sent(err, 0)
+	w.flying = 0
+	for _, b := range batch {
+		if sent < len(b) {
+			w.drop(b)
+			sent = 0
+			continue
+		}
+		sent -= len(b)
+		w.stats.Sent++
+		w.stats.SentBytes += uint64(len(b))
+	}
+}
+
+var (
+	errPanicked  = fmt.Errorf("stream: the stream of a writer panicked: %w", loop.ErrBroken)
+	errCancelled = fmt.Errorf("stream: the nursery of a writer was cancelled: %w", loop.ErrClosed)
+)
+
+// forOthers is what a Writer says when its task has failed with err: nobody but
+// that task has been cancelled.
+func forOthers(err error) error {
+	if passing(err) != nil {
+		return errCancelled
+	}
+	return err
 }
 
 // passing returns err if it is a cancellation, which the nursery wants back.
@@ -339,7 +392,7 @@ type WriterStatistics struct {
 	Sent         uint64 // messages that the stream has taken
 	SentBytes    uint64 // and their bytes
 	Batches      uint64 // sends that it took
-	Dropped      uint64 // messages that were not sent
+	Dropped      uint64 // messages that were not sent, or not to their end
 	DroppedBytes uint64 // and their bytes
 }
 
