@@ -78,8 +78,9 @@ type Resolver struct {
 	sources  sourceMemory
 	local    atomic.Pointer[localAddrs]
 
-	mu    sync.Mutex // for loops
-	loops map[*loop.Loop]flights
+	mu      sync.Mutex // for what follows
+	loops   map[*loop.Loop]flights
+	loading map[*loop.Loop]*loop.ParkingLot // of tasks that wait for the files
 }
 
 // New makes a Resolver. A negative time or a server without an address is
@@ -104,7 +105,8 @@ func New(config Config) (*Resolver, error) {
 	setDefault(&config.Recheck, DefaultRecheck)
 	setDefault(&config.PartialGrace, DefaultPartialGrace)
 	config.Slots = max(config.Slots, 1)
-	r := &Resolver{config: config, loops: map[*loop.Loop]flights{}}
+	r := &Resolver{config: config, loops: map[*loop.Loop]flights{},
+		loading: map[*loop.Loop]*loop.ParkingLot{}}
 	r.throttle.init(config.Slots, max(config.Waiting, 0))
 	r.cache.init(max(config.CacheSize, 0))
 	return r, nil

@@ -114,15 +114,44 @@ func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
 			return s, nil
 		}
 	}
-	next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
-	if err != nil {
+	if err := r.reload(t, s, now); err != nil {
 		return nil, err
 	}
-	if next != s {
-		r.adopt(s, next)
-	}
-	r.checked.Store(now)
 	return r.current.Load(), nil
+}
+
+// reload looks at the files once for all tasks of a loop that want them at the
+// same time: ten thousand that begin together cost one worker, not as many.
+func (r *Resolver) reload(t *loop.Task, s *settings, now int64) error {
+	l := t.Loop()
+	for {
+		r.mu.Lock()
+		lot := r.loading[l]
+		if lot == nil {
+			lot = &loop.ParkingLot{}
+			r.loading[l] = lot
+			r.mu.Unlock()
+			next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
+			if err == nil && next != s {
+				r.adopt(s, next)
+			}
+			r.mu.Lock()
+			delete(r.loading, l)
+			r.mu.Unlock()
+			wakeAll(lot)
+			if err == nil {
+				r.checked.Store(now)
+			}
+			return err
+		}
+		r.mu.Unlock()
+		if err := lot.Park(t, "resolver files"); err != nil {
+			return err
+		}
+		if r.current.Load() != nil {
+			return nil // else who looked was cancelled: it is our turn
+		}
+	}
 }
 
 // adopt makes new settings current, unless others were faster, and forgets

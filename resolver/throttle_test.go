@@ -10,6 +10,7 @@ import (
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/looptest"
+	"github.com/lion-go/lion/loop/worker"
 	"github.com/lion-go/lion/resolver"
 	"github.com/lion-go/lion/socket"
 	"github.com/lion-go/lion/sys"
@@ -397,6 +398,31 @@ func TestR136EightLoops(t *testing.T) {
 	if st := r.Statistics(); err != nil || st.Running != 0 || st.Waiting != 0 || st.Peak > 4 || resolver.Loops(r) != 0 {
 		t.Errorf("%v, %d loops, %+v", err, resolver.Loops(r), st)
 	}
+}
+
+// Many that begin together read the files once.
+func TestFilesAreReadOnce(t *testing.T) {
+	r := newBackend(t, resolver.Config{Backend: resolver.Static{}})
+	virtually(t, func(task *loop.Task, n *loop.Nursery) error {
+		for range 100 {
+			err := n.Spawn(func(task *loop.Task) error {
+				_, err := r.Getaddrinfo(task, "localhost", "", v4only)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for len(n.Children()) > 0 {
+			if err := loop.Yield(task); err != nil {
+				return err
+			}
+		}
+		if st := worker.Of(task.Loop()).Statistics(); st.Started != 1 {
+			t.Errorf("%d workers read them", st.Started)
+		}
+		return nil
+	})
 }
 
 // A lookup may be cancelled at any moment: nothing is left behind.
