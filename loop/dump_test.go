@@ -14,7 +14,6 @@ import (
 
 // mutex is a lock that tells a dump who holds it.
 type mutex struct {
-	lot    loop.ParkingLot
 	holder *loop.Task
 	name   string
 }

@@ -241,8 +241,7 @@ func TestS243SeparateLimiters(t *testing.T) {
 		release := make(chan struct{})
 		var order []int
 		return loop.Nurse(task, func(n *loop.Nursery) error {
-			var spawn func(i int)
-			spawn = func(i int) {
+			spawn := func(i int) {
 				n.Spawn(func(t2 *loop.Task) error {
 					err := worker.Run(t2, func(*worker.Job) error { <-release; return nil },
 						worker.WithLimiter(slow))
