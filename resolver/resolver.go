@@ -80,7 +80,7 @@ type Resolver struct {
 
 	mu      sync.Mutex // for what follows
 	loops   map[*loop.Loop]flights
-	loading map[*loop.Loop]*loop.ParkingLot // of tasks that wait for the files
+	errands map[errand]*loop.ParkingLot // of tasks that wait for what one of them does
 }
 
 // New makes a Resolver. A negative time or a server without an address is
@@ -106,7 +106,7 @@ func New(config Config) (*Resolver, error) {
 	setDefault(&config.PartialGrace, DefaultPartialGrace)
 	config.Slots = max(config.Slots, 1)
 	r := &Resolver{config: config, loops: map[*loop.Loop]flights{},
-		loading: map[*loop.Loop]*loop.ParkingLot{}}
+		errands: map[errand]*loop.ParkingLot{}}
 	r.throttle.init(config.Slots, max(config.Waiting, 0))
 	r.cache.init(max(config.CacheSize, 0))
 	return r, nil

@@ -121,35 +121,53 @@ func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
 }
 
 // reload looks at the files once for all tasks of a loop that want them at the
-// same time: ten thousand that begin together cost one worker, not as many.
+// same time.
 func (r *Resolver) reload(t *loop.Task, s *settings, now int64) error {
-	l := t.Loop()
+	known := func() bool { return r.current.Load() != nil }
+	return r.together(t, "files", known, func() error {
+		next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
+		if err != nil {
+			return err
+		}
+		if next != s {
+			r.adopt(s, next)
+		}
+		r.checked.Store(now)
+		return nil
+	})
+}
+
+// errand is something that is done once for all tasks of a loop.
+type errand struct {
+	loop *loop.Loop
+	what string
+}
+
+// together runs fn for the first of the tasks of a loop that want the same; the
+// others wait, and are content if known says so then. Ten thousand that begin
+// together cost one worker, not as many.
+func (r *Resolver) together(t *loop.Task, what string, known func() bool, fn func() error) error {
+	key := errand{t.Loop(), what}
 	for {
 		r.mu.Lock()
-		lot := r.loading[l]
+		lot := r.errands[key]
 		if lot == nil {
 			lot = &loop.ParkingLot{}
-			r.loading[l] = lot
+			r.errands[key] = lot
 			r.mu.Unlock()
-			next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
-			if err == nil && next != s {
-				r.adopt(s, next)
-			}
+			err := fn()
 			r.mu.Lock()
-			delete(r.loading, l)
+			delete(r.errands, key)
 			r.mu.Unlock()
 			wakeAll(lot)
-			if err == nil {
-				r.checked.Store(now)
-			}
 			return err
 		}
 		r.mu.Unlock()
-		if err := lot.Park(t, "resolver files"); err != nil {
+		if err := lot.Park(t, "resolver errand"); err != nil {
 			return err
 		}
-		if r.current.Load() != nil {
-			return nil // else who looked was cancelled: it is our turn
+		if known() {
+			return nil // else who went was cancelled: it is our turn
 		}
 	}
 }
@@ -296,10 +314,19 @@ func (r *Resolver) localAddrs(t *loop.Task) (*localAddrs, error) {
 	if known := r.local.Load(); known != nil && now.Sub(known.when) < r.config.Recheck {
 		return known, nil
 	}
-	list, err := offload(t, net.InterfaceAddrs)
-	if err != nil {
-		return nil, err
-	}
+	known := func() bool { return r.local.Load() != nil }
+	err := r.together(t, "addresses", known, func() error {
+		list, err := offload(t, net.InterfaceAddrs)
+		if err == nil {
+			r.local.Store(globalOf(list, now))
+		}
+		return err
+	})
+	return r.local.Load(), err
+}
+
+// globalOf takes the addresses that others can reach out of a list.
+func globalOf(list []net.Addr, now time.Time) *localAddrs {
 	fresh := &localAddrs{when: now}
 	for _, item := range list {
 		prefix, ok := item.(*net.IPNet)
@@ -312,8 +339,7 @@ func (r *Resolver) localAddrs(t *loop.Task) (*localAddrs, error) {
 			fresh.global = append(fresh.global, addr)
 		}
 	}
-	r.local.Store(fresh)
-	return fresh, nil
+	return fresh
 }
 
 // configured reports which families this machine has addresses of; both if it
