@@ -225,8 +225,8 @@ func SleepForever(t *Task) error {
 }
 
 func (t *Task) sleep(at int64, label string) error {
-	t.timer.task = t
-	t.timer.start(t.loop, at)
+	t.co.wait.timer.task = t
+	t.co.wait.timer.start(t.loop, at)
 	return t.park(label, (*sleeper)(t))
 }
 

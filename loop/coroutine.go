@@ -44,10 +44,8 @@ type coroutine struct {
 	yield    func(struct{}) bool
 	poisoned bool // a Goexit is in progress: never reuse it
 
-	// When the task had its first turn, and when its last wait began, as of
-	// the loop's last look at the clock. Here, as tasks would outgrow a size
-	// of the allocator.
-	began, since int64
+	began int64 // when the task had its first turn, as of the loop's last look at the clock
+	wait  waitState
 }
 
 func newCoroutine() *coroutine {

@@ -31,6 +31,21 @@ type Wait struct {
 	Lot   *ParkingLot // where it is parked at this moment, perhaps after a Repark; or nil
 }
 
+// waitState is what a task has while it waits. It belongs to its coroutine: the
+// many tasks that come, do their work and go do not have to be as large.
+//
+//lion:opt small-task
+type waitState struct {
+	label   string // what it waits for
+	aborter Aborter
+	err     error // what the wait returns
+	timer   timer
+	lot     *ParkingLot
+	next    *Task // in the lot
+	prev    *Task
+	since   int64 // when the wait began, as of the loop's last look at the clock
+}
+
 // AbortFunc is a function as an Aborter. A method of a value that exists
 // anyway saves the allocation of a closure.
 type AbortFunc func(w Wait) bool
@@ -58,17 +73,19 @@ func Park(t *Task, label string, a Aborter) error {
 	return t.park(label, a)
 }
 
+// park is Park after its checks.
 func (t *Task) park(label string, a Aborter) error {
-	t.label, t.aborter, t.parked, t.refused = label, a, true, false
-	t.co.since = t.loop.cachedNow
+	w := &t.co.wait
+	w.label, w.aborter, w.since = label, a, t.loop.cachedNow
+	t.parked, t.refused = true, false
 	t.loop.parkedTasks++
 	t.loop.schedulePoints++
 	if cause := t.pending(); cause != nil {
 		t.loop.abort(t, cause)
 	}
 	t.suspend()
-	err := t.wakeErr
-	t.wakeErr = nil
+	err := w.err
+	w.err = nil
 	return err
 }
 
@@ -92,11 +109,13 @@ func (l *Loop) wake(t *Task, err error) {
 	if err == ErrInterrupt && t == l.main {
 		l.interrupted = false
 	}
-	if t.lot != nil {
-		t.lot.remove(t)
+	w := &t.co.wait
+	if w.lot != nil {
+		w.lot.remove(t)
 	}
-	t.label, t.aborter, t.parked, t.open, t.wakeErr = "", nil, false, false, err
-	t.timer.stop(l)
+	t.parked, t.open = false, false
+	w.label, w.aborter, w.err = "", nil, err
+	w.timer.stop(l)
 	l.parkedTasks--
 	l.ready = append(l.ready, t)
 	if l.hooks != nil {
@@ -106,13 +125,13 @@ func (l *Loop) wake(t *Task, err error) {
 
 // abort offers a cause to a task that may be parked.
 func (l *Loop) abort(t *Task, cause error) {
-	if !t.parked || t.aborter == nil || t.refused && cause != ErrInterrupt {
+	if !t.parked || t.co.wait.aborter == nil || t.refused && cause != ErrInterrupt {
 		return
 	}
 	agreed, err := callAbort(t, cause)
 	switch {
 	case err != nil:
-		t.rarely().lost = internal("the abort function of task "+t.Name()+" at "+t.label+" failed", err)
+		t.rarely().lost = internal("the abort function of task "+t.Name()+" at "+t.Waiting()+" failed", err)
 		cause = t.rare.lost
 		t.alert = true
 	case !agreed:
@@ -139,7 +158,7 @@ func callAbort(t *Task, cause error) (agreed bool, err error) {
 		e.Goexit, t.refused = true, true
 		t.loop.defect = internal("an abort function called runtime.Goexit", e)
 	}()
-	agreed = t.aborter.Abort(Wait{t, cause, t.lot})
+	agreed = t.co.wait.aborter.Abort(Wait{t, cause, t.co.wait.lot})
 	returned = true
 	return agreed, nil
 }

@@ -190,16 +190,17 @@ func (p *ParkingLot) Statistics() ParkingLotStatistics {
 // Tasks returns the parked tasks, the one that has parked longest first.
 func (p *ParkingLot) Tasks() []*Task {
 	var all []*Task
-	for t := p.head; t != nil; t = t.lotNext {
+	for t := p.head; t != nil; t = t.co.wait.next {
 		all = append(all, t)
 	}
 	return all
 }
 
 func (p *ParkingLot) append(t *Task) {
-	t.lot, t.lotPrev, t.lotNext = p, p.tail, nil
+	w := &t.co.wait
+	w.lot, w.prev, w.next = p, p.tail, nil
 	if p.tail != nil {
-		p.tail.lotNext = t
+		p.tail.co.wait.next = t
 	} else {
 		p.head = t
 	}
@@ -208,16 +209,17 @@ func (p *ParkingLot) append(t *Task) {
 }
 
 func (p *ParkingLot) remove(t *Task) {
-	if t.lotPrev != nil {
-		t.lotPrev.lotNext = t.lotNext
+	w := &t.co.wait
+	if w.prev != nil {
+		w.prev.co.wait.next = w.next
 	} else {
-		p.head = t.lotNext
+		p.head = w.next
 	}
-	if t.lotNext != nil {
-		t.lotNext.lotPrev = t.lotPrev
+	if w.next != nil {
+		w.next.co.wait.prev = w.prev
 	} else {
-		p.tail = t.lotPrev
+		p.tail = w.prev
 	}
-	t.lot, t.lotPrev, t.lotNext = nil, nil, nil
+	w.lot, w.prev, w.next = nil, nil, nil
 	p.length--
 }

@@ -146,22 +146,22 @@ func (l *Loop) describe(t *Task, nursery, depth int) TaskSnapshot {
 	s := TaskSnapshot{
 		ID: t.id, Parent: t.Parent().id, Nursery: nursery, Depth: depth,
 		Name: t.Name(), Function: functionName(t.pc),
-		Label: t.label, Refusals: int(t.refusals), State: "new",
+		Label: t.Waiting(), Refusals: int(t.refusals), State: "new",
 	}
 	if c := t.co; c != nil {
 		s.coroutine = fmt.Sprintf("%p", c)
 		s.State, s.Age = "runnable", time.Duration(l.cachedNow-c.began)
 		switch {
 		case t.parked:
-			s.State, s.Since = "waiting", time.Duration(l.cachedNow-c.since)
+			s.State, s.Since = "waiting", time.Duration(l.cachedNow-c.wait.since)
 		case l.current == t:
 			s.State, s.Since = "running", time.Duration(l.cachedNow-l.turnStart)
 		}
+		s.Detail, s.Holder = waitDetail(c.wait.aborter)
 	}
 	if cause := t.pending(); cause != nil {
 		s.Cancelled = cause.Error()
 	}
-	s.Detail, s.Holder = waitDetail(t.aborter)
 	s.Scopes = t.ownScopes()
 	return s
 }

@@ -28,19 +28,11 @@ type Task struct {
 	siblingPrev *Task
 	nurseries   *Nursery // open ones of its own, innermost first
 
-	label   string // what it waits for
-	aborter Aborter
-	wakeErr error
-	timer   timer
-
-	lot     *ParkingLot
-	lotNext *Task
-	lotPrev *Task
-	locals  Locals
-	buffer  *[]byte
-	rare    *taskRare
-	pc      uintptr // where fn begins: its name, when somebody asks
-	id      uint64
+	locals Locals
+	buffer *[]byte
+	rare   *taskRare
+	pc     uintptr // where fn begins: its name, when somebody asks
+	id     uint64
 
 	parked   bool
 	open     bool // it was parked by Park: anybody may wake it
@@ -109,8 +101,8 @@ func functionName(pc uintptr) string {
 
 // String names the task and what it waits for.
 func (t *Task) String() string {
-	if t.label != "" {
-		return fmt.Sprintf("task %d %s (%s)", t.id, t.Name(), t.label)
+	if label := t.Waiting(); label != "" {
+		return fmt.Sprintf("task %d %s (%s)", t.id, t.Name(), label)
 	}
 	return fmt.Sprintf("task %d %s", t.id, t.Name())
 }
@@ -151,7 +143,12 @@ func (t *Task) Nurseries() []*Nursery {
 func (t *Task) Scope() *Scope { return t.scope }
 
 // Waiting returns the label of what the task waits for, or "".
-func (t *Task) Waiting() string { return t.label }
+func (t *Task) Waiting() string {
+	if t.co == nil {
+		return ""
+	}
+	return t.co.wait.label
+}
 
 // Ended reports whether the task has ended.
 func (t *Task) Ended() bool { return t.done }
@@ -237,7 +234,7 @@ func (t *Task) unwind() {
 		l.wake(t, nil)
 	}
 	r := t.rarely()
-	t.alert, r.lost, t.wakeErr = true, l.broken, l.broken
+	t.alert, r.lost, t.co.wait.err = true, l.broken, l.broken
 	l.current = t
 	if r.waits++; r.waits > unwindWaits {
 		runtime.Goexit()
@@ -261,7 +258,7 @@ func (t *Task) finish(err error) {
 		l.tell(hookExited, happening{task: t, err: err})
 	}
 	t.done = true
-	t.fn, t.co, t.aborter, t.locals = nil, nil, nil, Locals{}
+	t.fn, t.co, t.locals = nil, nil, Locals{}
 	if t.buffer != nil {
 		l.giveBuffer(t.buffer)
 		t.buffer = nil
