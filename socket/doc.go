@@ -43,8 +43,9 @@
 //
 // When many are under way, RecvBatch and SendBatch move up to MaxBatch of them in
 // one call; a batch does not wait until it is full. A burst to one peer is
-// cheaper still as one message that the kernel cuts: SegmentSender does that, and
-// sends one by one to destinations where it cannot be done. ReceiveOffload puts
+// cheaper still as one message that the kernel cuts: SegmentSender does that, also
+// for answers of one size within a batch, and sends one by one to destinations
+// where it cannot be done. ReceiveOffload puts
 // bursts together on the other side, and Segments takes them apart.
 //
 // A zero-length datagram is a message like any other, and no end. What ICMP

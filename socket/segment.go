@@ -51,7 +51,10 @@ type SegmentSender struct {
 	many    [MaxBatch]Msg
 	buffers [MaxBatch][1][]byte
 	stats   SegmentStatistics
-	never   bool // the system knows no segmentation
+	never   bool // no segmentation: the system knows none, or the socket has its own
+
+	joints   joints // of SendBatch
+	controls [MaxBatch]Control
 }
 
 // SegmentStatistics counts what a SegmentSender did.
@@ -62,16 +65,17 @@ type SegmentStatistics struct {
 }
 
 // NewSegmentSender makes a SegmentSender for a datagram socket, which is not
-// taken over. Others are refused with ErrMisuse, closed ones with ErrClosed.
+// taken over. Others are refused with ErrMisuse, closed ones with ErrClosed. On
+// a socket that has SegmentSizeAlways set it sends one by one.
 func NewSegmentSender(s *Socket) (*SegmentSender, error) {
 	if s.typ != sys.SOCK_DGRAM {
 		return nil, misuse("segments over a socket that is not for datagrams")
 	}
-	_, err := SegmentSizeAlways.Get(s)
+	always, err := SegmentSizeAlways.Get(s)
 	if errors.Is(err, loop.ErrClosed) {
 		return nil, err
 	}
-	return &SegmentSender{s: s, refused: map[netip.Addr]struct{}{}, never: err != nil}, nil
+	return &SegmentSender{s: s, refused: map[netip.Addr]struct{}{}, never: err != nil || always > 0}, nil
 }
 
 // Send sends b as datagrams of size bytes, the last one with the rest, to an

@@ -203,7 +203,8 @@ func processorTime(b *testing.B) time.Duration {
 
 func BenchmarkUDPEcho(b *testing.B) {
 	b.Run("net", func(b *testing.B) { contest(b, small, 1, overNet) })
-	b.Run("lion", func(b *testing.B) { contest(b, small, 1, overLion(echoBatches)) })
+	b.Run("lion", func(b *testing.B) { contest(b, small, 1, overLion(echoJoined)) })
+	b.Run("lion-mmsg", func(b *testing.B) { contest(b, small, 1, overLion(echoBatches)) })
 }
 
 func BenchmarkUDPBurst(b *testing.B) {
@@ -269,7 +270,21 @@ func overLion(echo func(*loop.Task, *socket.Socket) error) func(b *testing.B) (s
 	}
 }
 
-func echoBatches(t *loop.Task, s *socket.Socket) error {
+// echoJoined answers in batches in which neighbours for one peer go as one.
+func echoJoined(t *loop.Task, s *socket.Socket) error {
+	sender, err := socket.NewSegmentSender(s)
+	if err != nil {
+		return err
+	}
+	return echoBatch(t, s, sender.SendBatch)
+}
+
+// echoBatches answers one by one, in one system call.
+func echoBatches(t *loop.Task, s *socket.Socket) error { return echoBatch(t, s, s.SendBatch) }
+
+func echoBatch(
+	t *loop.Task, s *socket.Socket, send func(*loop.Task, []socket.Msg, int) (int, error),
+) error {
 	ms := make([]socket.Msg, socket.MaxBatch)
 	rooms := make([][]byte, len(ms))
 	for i := range ms {
@@ -285,7 +300,7 @@ func echoBatches(t *loop.Task, s *socket.Socket) error {
 			ms[i].Buffers[0] = rooms[i][:ms[i].N]
 		}
 		for sent := 0; sent < n; {
-			more, err := s.SendBatch(t, ms[sent:n], 0)
+			more, err := send(t, ms[sent:n], 0)
 			if err != nil {
 				return err
 			}
