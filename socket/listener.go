@@ -38,6 +38,9 @@ type Listener struct {
 	accepted  uint64
 	transient uint64
 	exhausted uint64
+
+	team *Team // hands connections to other loops, if not nil
+	feed *feed // is handed connections by another loop, if not nil
 }
 
 // inheritance tells whether accepted sockets take TCP_NODELAY over from their
@@ -130,9 +133,14 @@ func (ln *Listener) next(t *loop.Task) (acceptance, error) {
 	if t.Loop() != ln.s.d.Loop() {
 		return acceptance{}, opError("accept", Addr{}, loop.ErrWrongTask)
 	}
+	if ln.feed != nil {
+		return ln.feed.next(t, ln)
+	}
 	for {
 		a, err := retry(t, ln.s, sys.Readable, ln.tryAccept)
 		switch {
+		case err == nil && ln.team.give(a):
+			continue
 		case err == nil:
 			return a, nil
 		case sys.Exhausted(err):
@@ -150,7 +158,13 @@ func (ln *Listener) next(t *loop.Task) (acceptance, error) {
 }
 
 func (ln *Listener) nextNowait() (acceptance, error) {
+	if ln.feed != nil {
+		return ln.feed.nextNowait(ln)
+	}
 	a, err := once(ln.s, sys.Readable, ln.tryAccept)
+	for err == nil && ln.team.give(a) { // as often as there are other loops, at most
+		a, err = once(ln.s, sys.Readable, ln.tryAccept)
+	}
 	if err != nil && err != loop.ErrWouldBlock {
 		if sys.Exhausted(err) {
 			ln.noteExhausted(err)
@@ -211,6 +225,9 @@ func (ln *Listener) OnExhausted(fn func(error)) { ln.report = fn }
 
 // Addr returns the address that is listened on, or an invalid one after Close.
 func (ln *Listener) Addr() Addr {
+	if ln.feed != nil && !ln.s.closed {
+		return ln.feed.addr
+	}
 	own, err := ln.s.Name()
 	if err != nil {
 		return Addr{}
@@ -221,12 +238,18 @@ func (ln *Listener) Addr() Addr {
 // Close stops listening. Connections that nobody has accepted are reset by the
 // system; Server.Stop takes them first. It is idempotent and sync-coloured; a
 // task that waits in Accept gets ErrClosed.
-func (ln *Listener) Close() error { return ln.s.Close() }
+func (ln *Listener) Close() error {
+	if ln.feed != nil {
+		ln.feed.close()
+	}
+	return ln.s.Close()
+}
 
 // Loop returns the loop of the listener.
 func (ln *Listener) Loop() *loop.Loop { return ln.s.Loop() }
 
-// Socket returns the socket of the listener, for its options and the like.
+// Socket returns the socket of the listener, for its options and the like. That
+// of a listener to which another loop hands its connections does not listen.
 func (ln *Listener) Socket() *Socket { return ln.s }
 
 // ListenerStatistics describes a listener.

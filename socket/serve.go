@@ -263,7 +263,7 @@ type ServerStatistics struct {
 	// Errors counts what handlers returned, by kind.
 	Errors [errorKinds]uint64
 
-	Listener ListenerStatistics // of its listener
+	Listener ListenerStatistics // of its listeners together
 }
 
 // Statistics returns the present numbers.
@@ -272,6 +272,6 @@ func (s *Server) Statistics() ServerStatistics {
 		Accepted: s.accepted, Active: s.active, Idle: s.idle.length,
 		Runs: s.runs, TimedOut: s.timedOut, Stopping: s.stopping,
 		Refused: s.refused, Handshakes: s.handshakes, Handshaking: s.handshaking,
-		Errors: s.errors, Listener: s.ln.Statistics(),
+		Errors: s.errors, Listener: s.listenerStatistics(),
 	}
 }

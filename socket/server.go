@@ -4,16 +4,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/lion-go/lion/loop"
 )
 
-// A Server serves the connections of one listener: what Serve makes, for those
-// who want to stop it or to look at it. It belongs to the listener's loop; from
-// elsewhere use Loop.CallSoon.
+// A Server serves the connections of its listeners: what Serve makes, for those
+// who want to stop it or to look at it. It belongs to the loop of the listeners;
+// from elsewhere use Loop.CallSoon.
 type Server struct {
-	ln      *Listener
+	lns     []*Listener
 	handler Handler
 	onError func(*Conn, error)
 
@@ -58,11 +59,22 @@ type Server struct {
 
 // NewServer makes a server for a listener; Serve runs it.
 func NewServer(ln *Listener, handler Handler, opts ...ServeOption) (*Server, error) {
+	return NewServerEach([]*Listener{ln}, handler, opts...)
+}
+
+// NewServerEach makes one server for several listeners of one loop; see
+// ServeEach.
+func NewServerEach(
+	lns []*Listener, handler Handler, opts ...ServeOption,
+) (*Server, error) {
+	if err := checkListeners(lns); err != nil {
+		return nil, err
+	}
 	if handler == nil {
 		return nil, misuse("a nil handler")
 	}
 	s := &Server{
-		ln: ln, handler: handler,
+		lns: slices.Clone(lns), handler: handler,
 		grace: DefaultGrace, batch: DefaultAcceptBatch, maxConnections: DefaultMaxConnections,
 		handshakeTimeout: DefaultHandshakeTimeout, maxHandshakes: DefaultMaxHandshakes,
 	}
@@ -72,17 +84,22 @@ func NewServer(ln *Listener, handler Handler, opts ...ServeOption) (*Server, err
 		}
 	}
 	var err error
-	if s.accepting, err = loop.NewScope(ln.Loop()); err != nil {
+	if s.accepting, err = loop.NewScope(s.loop()); err != nil {
 		return nil, err
 	}
-	if s.sweeping, err = loop.NewScope(ln.Loop()); err != nil {
+	if s.sweeping, err = loop.NewScope(s.loop()); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Listener returns the listener of the server.
-func (s *Server) Listener() *Listener { return s.ln }
+// Listener returns the listener of the server, the first one of several.
+func (s *Server) Listener() *Listener { return s.lns[0] }
+
+// Listeners returns all listeners of the server.
+func (s *Server) Listeners() []*Listener { return slices.Clone(s.lns) }
+
+func (s *Server) loop() *loop.Loop { return s.lns[0].Loop() }
 
 // Stop tells the server to stop with grace, and returns at once. It is
 // idempotent and sync-coloured, and may come before Serve.
@@ -102,12 +119,14 @@ func (s *Server) Serve(t *loop.Task) error {
 	switch {
 	case s.started:
 		return misuse("a server runs once")
-	case t.Loop() != s.ln.Loop():
+	case t.Loop() != s.loop():
 		return opError("serve", Addr{}, loop.ErrWrongTask)
 	}
 	s.started = true
 	if s.onError != nil {
-		s.ln.OnExhausted(func(err error) { s.onError(nil, err) })
+		for _, ln := range s.lns {
+			ln.OnExhausted(func(err error) { s.onError(nil, err) })
+		}
 	}
 	s.epoch = t.Now()
 	remove := t.Loop().HandleInterrupt(s.interrupt)
@@ -140,55 +159,21 @@ func (s *Server) run(t *loop.Task, n *loop.Nursery) error {
 			return err
 		}
 	}
-	err := loop.Enter(t, s.accepting, func(*loop.Scope) error { return s.accept(t) })
+	err := loop.Enter(t, s.accepting, func(*loop.Scope) error { return s.acceptEach(t) })
 	if err != nil || !s.stopping {
 		return err
 	}
 	return s.stop(t)
 }
 
-// accept takes connections until it is cancelled, or the listener fails.
-func (s *Server) accept(t *loop.Task) error {
-	for {
-		for s.connections() >= s.maxConnections {
-			if err := s.room.Park(t, "room for connections"); err != nil {
-				return err
-			}
-		}
-		a, err := s.ln.next(t)
-		if err != nil {
-			return err
-		}
-		s.begin(t, a)
-		if err := s.acceptMore(t); err != nil {
-			return err
-		}
-	}
-}
-
-// acceptMore takes what else waits, up to the batch; then others get a turn.
-func (s *Server) acceptMore(t *loop.Task) error {
-	for range s.batch - 1 {
-		if s.connections() >= s.maxConnections {
-			return nil
-		}
-		a, err := s.ln.nextNowait()
-		if err != nil {
-			return nil // nothing more, or an error that next will meet again
-		}
-		s.begin(t, a)
-	}
-	return loop.Yield(t)
-}
-
 func (s *Server) connections() int { return s.active + s.idle.length }
 
 // begin makes a connection of an accepted descriptor.
-func (s *Server) begin(t *loop.Task, a acceptance) {
+func (s *Server) begin(t *loop.Task, ln *Listener, a acceptance) {
 	c := &served{server: s}
 	c.run = c.serve
 	s.accepted++
-	s.ln.hand(&c.conn, a)
+	ln.hand(&c.conn, a)
 	if !s.perIP.enter(&c.conn) {
 		s.refused++
 		_ = c.conn.Abort() // it is closed, whatever it says
@@ -229,7 +214,7 @@ func (s *Server) finished(c *served) {
 
 // left wakes who waits for the end of a connection.
 func (s *Server) left() {
-	s.room.UnparkOne()
+	s.room.UnparkAll() // one for each listener, and not all of them take some
 	if s.active == 0 {
 		s.drained.UnparkAll()
 	}

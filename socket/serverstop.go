@@ -24,7 +24,7 @@ func (s *Server) stop(t *loop.Task) error {
 		if !full {
 			break
 		}
-		roomy := func() bool { return s.connections() < s.maxConnections }
+		roomy := func() bool { return !s.full() }
 		if err := s.within(t, over, &s.room, "room for connections", roomy); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *Server) stop(t *loop.Task) error {
 			break // the grace period is over
 		}
 	}
-	_ = s.ln.Close() // it is closed, whatever it says
+	s.closeListeners()
 	return s.waitForHandlers(t, over)
 }
 
@@ -48,17 +48,20 @@ func (s *Server) drain(t *loop.Task, most int) (taken int, full bool, err error)
 	if err := s.wakeAll(t); err != nil {
 		return 0, false, err
 	}
-	for ; taken < most; taken++ {
-		if full = s.connections() >= s.maxConnections; full {
-			break
-		}
-		a, err := s.ln.nextNowait()
-		if err != nil {
-			break // nothing more; or descriptors have run out, which ends it too
-		}
-		s.begin(t, a)
-		if err := loop.Checkpoint(t); err != nil {
-			return taken, false, err
+	for _, ln := range s.lns {
+		ln.refuse()
+		for ; taken < most; taken++ {
+			if full = s.full(); full {
+				break
+			}
+			a, err := ln.nextNowait()
+			if err != nil {
+				break // nothing more; or descriptors have run out, which ends it too
+			}
+			s.begin(t, ln, a)
+			if err := loop.Checkpoint(t); err != nil {
+				return taken, false, err
+			}
 		}
 	}
 	return taken, full, s.wakeAll(t)
@@ -141,7 +144,7 @@ func (s *Server) within(
 // cancelled, or soon will be, and close their connections themselves.
 func (s *Server) end() {
 	s.ended, s.stopping = true, true
-	_ = s.ln.Close() // it is closed, whatever it says
+	s.closeListeners()
 	_ = s.sweeping.Cancel("the server stops")
 	for c := s.idle.head; c != nil; c = s.idle.head {
 		s.idle.remove(c)

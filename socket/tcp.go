@@ -89,14 +89,18 @@ func ListenTCP(l *loop.Loop, address string, opts ...SetupOption) (*Listener, er
 	if err != nil {
 		return nil, err
 	}
+	return setup.listenText(l, address)
+}
+
+func (c *setup) listenText(l *loop.Loop, address string) (*Listener, error) {
 	if port, ok := strings.CutPrefix(address, ":"); ok {
-		return setup.listenEverywhere(l, port)
+		return c.listenEverywhere(l, port)
 	}
 	ap, err := parseAddrPort(address)
 	if err != nil {
 		return nil, err
 	}
-	return setup.listen(l, InetAddr(ap))
+	return c.listen(l, InetAddr(ap))
 }
 
 // listenEverywhere listens on the unspecified address of IPv6 for both

@@ -205,6 +205,10 @@ const (
 	Once       = darwin.Once
 )
 
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT: macOS gives them to one.
+const ReusePortBalances = darwin.ReusePortBalances
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET        = darwin.AF_INET
@@ -665,6 +669,59 @@ func CloseHandle(h FD) (err error) {
 	if call.Err != nil {
 		err = call.Err
 	}
+	call.Leave()
+	return
+}
+
+// StartProcess starts a program, see fork(2) and execve(2): argv[0] is its own
+// name by custom, files become its descriptors 0, 1, 2 and so on, with their
+// O_NONBLOCK as it is. It returns the process id; the child must be waited for.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	call := faults.Enter("StartProcess")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	pid, err = darwin.StartProcess(path, argv, env, files)
+	call.Leave()
+	return
+}
+
+// CloseOnExec keeps children from inheriting fd, see FD_CLOEXEC in fcntl(2).
+func CloseOnExec(fd FD) (err error) {
+	call := faults.Enter("CloseOnExec", fd)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	err = darwin.CloseOnExec(fd)
+	call.Leave()
+	return
+}
+
+// TryLock takes the lock of the file name, see LOCK_EX and LOCK_NB in flock(2),
+// and makes the file if there is none. Unlock gives it back. WouldBlock says that
+// somebody else has it.
+func TryLock(name string) (lock FD, err error) {
+	call := faults.Enter("TryLock")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	lock, err = darwin.TryLock(name)
+	call.Leave()
+	return
+}
+
+// Unlock removes the file of a lock and gives the lock back, in this order: so
+// nobody holds a lock whose file is there for somebody else.
+func Unlock(lock FD, name string) (err error) {
+	call := faults.Enter("Unlock", lock)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	err = darwin.Unlock(lock, name)
 	call.Leave()
 	return
 }

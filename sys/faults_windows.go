@@ -211,6 +211,10 @@ const (
 	Once       = windows.Once
 )
 
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT, which Windows does not have.
+const ReusePortBalances = windows.ReusePortBalances
+
 // Families, types, levels, options and flags, from ws2def.h, winsock2.h,
 // ws2ipdef.h and mstcpip.h. A name that is 0 here, other than AF_UNSPEC,
 // IPPROTO_IP and SHUT_RD, does not exist on Windows: as an option it answers
@@ -654,6 +658,54 @@ func CloseHandle(h FD) (err error) {
 	if call.Err != nil {
 		err = call.Err
 	}
+	call.Leave()
+	return
+}
+
+// StartProcess answers errors.ErrUnsupported.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	call := faults.Enter("StartProcess")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	pid, err = windows.StartProcess(path, argv, env, files)
+	call.Leave()
+	return
+}
+
+// CloseOnExec does nothing: no socket is inherited by children.
+func CloseOnExec(fd FD) (err error) {
+	call := faults.Enter("CloseOnExec", fd)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	err = windows.CloseOnExec(fd)
+	call.Leave()
+	return
+}
+
+// TryLock answers errors.ErrUnsupported.
+func TryLock(name string) (lock FD, err error) {
+	call := faults.Enter("TryLock")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	lock, err = windows.TryLock(name)
+	call.Leave()
+	return
+}
+
+// Unlock answers errors.ErrUnsupported.
+func Unlock(lock FD, name string) (err error) {
+	call := faults.Enter("Unlock", lock)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	err = windows.Unlock(lock, name)
 	call.Leave()
 	return
 }

@@ -202,6 +202,10 @@ const (
 	Once       = darwin.Once
 )
 
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT: macOS gives them to one.
+const ReusePortBalances = darwin.ReusePortBalances
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET        = darwin.AF_INET
@@ -431,6 +435,25 @@ func OverlappedPipe() (r, w FD, err error) { return darwin.OverlappedPipe() }
 
 // CloseHandle is errors.ErrUnsupported here.
 func CloseHandle(h FD) error { return darwin.CloseHandle(h) }
+
+// StartProcess starts a program, see fork(2) and execve(2): argv[0] is its own
+// name by custom, files become its descriptors 0, 1, 2 and so on, with their
+// O_NONBLOCK as it is. It returns the process id; the child must be waited for.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	return darwin.StartProcess(path, argv, env, files)
+}
+
+// CloseOnExec keeps children from inheriting fd, see FD_CLOEXEC in fcntl(2).
+func CloseOnExec(fd FD) error { return darwin.CloseOnExec(fd) }
+
+// TryLock takes the lock of the file name, see LOCK_EX and LOCK_NB in flock(2),
+// and makes the file if there is none. Unlock gives it back. WouldBlock says that
+// somebody else has it.
+func TryLock(name string) (lock FD, err error) { return darwin.TryLock(name) }
+
+// Unlock removes the file of a lock and gives the lock back, in this order: so
+// nobody holds a lock whose file is there for somebody else.
+func Unlock(lock FD, name string) error { return darwin.Unlock(lock, name) }
 
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.

@@ -211,6 +211,10 @@ const (
 	UDP_GRO_ON  = linux.UDP_GRO_ON
 )
 
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT: Linux does, see socket(7).
+const ReusePortBalances = linux.ReusePortBalances
+
 // Address families, see address_families(7).
 const (
 	AF_UNSPEC = linux.AF_UNSPEC
@@ -459,6 +463,25 @@ func OverlappedPipe() (r, w FD, err error) { return linux.OverlappedPipe() }
 
 // CloseHandle is errors.ErrUnsupported here.
 func CloseHandle(h FD) error { return linux.CloseHandle(h) }
+
+// StartProcess starts a program, see fork(2) and execve(2): argv[0] is its own
+// name by custom, files become its descriptors 0, 1, 2 and so on, with their
+// O_NONBLOCK as it is. It returns the process id; the child must be waited for.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	return linux.StartProcess(path, argv, env, files)
+}
+
+// CloseOnExec keeps children from inheriting fd, see FD_CLOEXEC in fcntl(2).
+func CloseOnExec(fd FD) error { return linux.CloseOnExec(fd) }
+
+// TryLock takes the lock of the file name, see LOCK_EX and LOCK_NB in flock(2),
+// and makes the file if there is none. Unlock gives it back. WouldBlock says that
+// somebody else has it.
+func TryLock(name string) (lock FD, err error) { return linux.TryLock(name) }
+
+// Unlock removes the file of a lock and gives the lock back, in this order: so
+// nobody holds a lock whose file is there for somebody else.
+func Unlock(lock FD, name string) error { return linux.Unlock(lock, name) }
 
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.

@@ -208,6 +208,10 @@ const (
 	Once       = windows.Once
 )
 
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT, which Windows does not have.
+const ReusePortBalances = windows.ReusePortBalances
+
 // Families, types, levels, options and flags, from ws2def.h, winsock2.h,
 // ws2ipdef.h and mstcpip.h. A name that is 0 here, other than AF_UNSPEC,
 // IPPROTO_IP and SHUT_RD, does not exist on Windows: as an option it answers
@@ -420,6 +424,20 @@ func OverlappedPipe() (r, w FD, err error) { return windows.OverlappedPipe() }
 
 // CloseHandle closes a handle that is not a socket.
 func CloseHandle(h FD) error { return windows.CloseHandle(h) }
+
+// StartProcess answers errors.ErrUnsupported.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	return windows.StartProcess(path, argv, env, files)
+}
+
+// CloseOnExec does nothing: no socket is inherited by children.
+func CloseOnExec(fd FD) error { return windows.CloseOnExec(fd) }
+
+// TryLock answers errors.ErrUnsupported.
+func TryLock(name string) (lock FD, err error) { return windows.TryLock(name) }
+
+// Unlock answers errors.ErrUnsupported.
+func Unlock(lock FD, name string) error { return windows.Unlock(lock, name) }
 
 // Sendfile answers errors.ErrUnsupported.
 func Sendfile(socket, file FD, offset int64, n int) (int, error) {

@@ -1,0 +1,70 @@
+package linux
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A child inherits the descriptors that it is given, under the numbers that it
+// is told, and no others: all of ours are close-on-exec. What os.StartProcess
+// does would not do for sockets: os.File.Fd clears O_NONBLOCK, a flag of the open
+// file that parent and child have in common, so that the parent's next accept
+// would block its loop.
+
+// StartProcess starts a program, see fork(2) and execve(2): argv[0] is its own
+// name by custom, files become its descriptors 0, 1, 2 and so on, with their
+// O_NONBLOCK as it is. It returns the process id; the child must be waited for.
+func StartProcess(path string, argv, env []string, files []FD) (pid int, err error) {
+	numbers := make([]uintptr, len(files))
+	for i, fd := range files {
+		numbers[i] = uintptr(fd)
+	}
+	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: numbers})
+}
+
+// CloseOnExec keeps children from inheriting fd, see FD_CLOEXEC in fcntl(2).
+func CloseOnExec(fd FD) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
+	return err
+}
+
+// TryLock takes the lock of the file name, see LOCK_EX and LOCK_NB in flock(2),
+// and makes the file if there is none. Unlock gives it back. WouldBlock says that
+// somebody else has it.
+func TryLock(name string) (lock FD, err error) {
+	for {
+		fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return Invalid, err
+		}
+		if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			_ = unix.Close(fd)
+			return Invalid, err
+		}
+		// Who had it before may have removed the file meanwhile.
+		var own, named unix.Stat_t
+		if err := unix.Fstat(fd, &own); err != nil {
+			_ = unix.Close(fd)
+			return Invalid, err
+		}
+		if unix.Stat(name, &named) == nil && own.Dev == named.Dev && own.Ino == named.Ino {
+			return FD(fd), nil
+		}
+		_ = unix.Close(fd)
+	}
+}
+
+// Unlock removes the file of a lock and gives the lock back, in this order: so
+// nobody holds a lock whose file is there for somebody else.
+func Unlock(lock FD, name string) error {
+	err := unix.Unlink(name)
+	if closed := unix.Close(int(lock)); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// ReusePortBalances reports whether the system spreads connections over the
+// listeners that share an address by SO_REUSEPORT: Linux does, see socket(7).
+const ReusePortBalances = true
