@@ -3,6 +3,7 @@ package sendfile
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/socket"
@@ -115,14 +116,19 @@ func (x *relay) copy(t *loop.Task) (int, error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	for rest := (*buf)[:n]; len(rest) > 0; {
+	return n, x.deliver(t, (*buf)[:n])
+}
+
+// deliver sends what has been received.
+func (x *relay) deliver(t *loop.Task, rest []byte) error {
+	for len(rest) > 0 {
 		sent, err := x.out.Send(t, rest, 0)
 		x.sent(sent)
 		if rest = rest[sent:]; err != nil {
-			return n, &UnsentError{Data: append([]byte(nil), rest...), Err: err}
+			return &UnsentError{Data: append([]byte(nil), rest...), Err: err}
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // splice moves one piece through the pipe, in the kernel. The pipe is empty at
@@ -148,11 +154,29 @@ func (x *relay) splice(t *loop.Task) (int, error) {
 			return sys.Splice(x.pipe.r, fd, x.pipe.held)
 		})
 		x.sent(sent)
-		if x.pipe.held -= sent; err != nil {
-			return n, x.pipe.rescue(err)
+		x.pipe.held -= sent
+		if errors.Is(err, errors.ErrUnsupported) {
+			x.refused = true // by the receiver, with bytes in the pipe
+			return n, x.bail(t)
+		}
+		if err != nil {
+			data, failed := x.pipe.drain()
+			if failed != nil {
+				err = errors.Join(err, failed)
+			}
+			return n, &UnsentError{Data: data, Err: err}
 		}
 	}
 	return n, nil
+}
+
+// bail sends the bytes in the pipe through user space.
+func (x *relay) bail(t *loop.Task) error {
+	data, failed := x.pipe.drain()
+	if err := x.deliver(t, data); err != nil {
+		return err
+	}
+	return failed
 }
 
 // pipe belongs to one Copy: it is never handed to another with bytes in it.
@@ -177,15 +201,19 @@ func (p *pipe) close() error {
 	return errors.Join(sys.Close(p.r), sys.Close(p.w))
 }
 
-// rescue takes out what could not be sent.
-func (p *pipe) rescue(why error) error {
+// drain takes out what is in it.
+func (p *pipe) drain() ([]byte, error) {
 	data := make([]byte, p.held)
 	for got := 0; got < len(data); {
 		n, err := sys.Read(p.r, data[got:])
-		if err != nil || n == 0 {
-			return &UnsentError{Data: data[:got], Err: errors.Join(why, err)}
+		if err == nil && n == 0 {
+			err = io.ErrUnexpectedEOF // this side still has the writing end
+		}
+		if err != nil {
+			return data[:got], err
 		}
 		got += n
+		p.held -= n
 	}
-	return &UnsentError{Data: data, Err: why}
+	return data, nil
 }
