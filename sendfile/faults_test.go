@@ -20,7 +20,7 @@ import (
 // torture has everything go wrong in main, which must end by itself.
 func torture(t *testing.T, main func(*loop.Task) error) {
 	t.Helper()
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: 30 * time.Second}.EachFault(t, func(task *loop.Task) error {
 		return loop.FailAfter(task, time.Minute, func(*loop.Scope) error { return main(task) })
 	}))
 }
@@ -121,7 +121,7 @@ func TestFaultsSendStream(t *testing.T) {
 // Between two connections: small pieces, and enough for the kernel to help. What
 // was taken from one is sent on the other, or comes back.
 func TestFaultsCopy(t *testing.T) {
-	data := pattern(150_000)
+	data := pattern(100_000)
 	torture(t, func(task *loop.Task) error {
 		client, in, err := connect(task)
 		if err != nil {

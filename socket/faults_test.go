@@ -22,7 +22,7 @@ const faultTime = time.Minute
 // torture has everything go wrong in main, which must end by itself.
 func torture(t *testing.T, main func(*loop.Task) error) {
 	t.Helper()
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: limit}.EachFault(t, func(task *loop.Task) error {
 		return loop.FailAfter(task, faultTime, func(*loop.Scope) error { return main(task) })
 	}))
 }
