@@ -62,14 +62,16 @@ func (l *idleList) remove(c *served) {
 }
 
 // Ready is called by the loop when the idle connection has become readable;
-// it is not for users. An error says that it was closed, and who closed it has
-// seen to the rest; or that somebody has ended its receiving direction, which
-// the handler is to see.
+// it is not for users. An error says that somebody who knows the connection has
+// closed or detached it, so that the server has to let go of it; or has ended
+// its receiving direction, which the handler is to see. (The server itself
+// takes the callback back before it closes.)
 func (c *served) Ready(err error) {
+	c.server.idle.remove(c)
 	if err != nil && c.conn.s.closed {
+		c.server.drop(c)
 		return
 	}
-	c.server.idle.remove(c)
 	c.server.start(c)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/looptest"
+	"github.com/lion-go/lion/loop/stream"
 	"github.com/lion-go/lion/socket"
 	"github.com/lion-go/lion/sys"
 )
@@ -67,6 +68,45 @@ func TestServeAcceptBatch(t *testing.T) {
 			s.Stop()
 			return nil
 		})
+	})
+}
+
+// TestServeIdleClosedByOthers closes an idle connection from outside of the
+// server, as a program does that throws a client out: it does not count any
+// more, nor against its client.
+func TestServeIdleClosedByOthers(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		var last *socket.Conn
+		handler := func(t *loop.Task, c stream.Stream) error {
+			last = c.(*socket.Conn)
+			return echo(t, c)
+		}
+		return serving(task, t, handler, func(s *socket.Server) error {
+			ask := func() *socket.Conn {
+				c := dial(task, t, s)
+				must(t, c.SendAll(task, []byte("x")))
+				receives(task, t, c, "x")
+				settle(task, t)
+				return c
+			}
+			first := ask()
+			defer first.Close()
+			must(t, last.Close())
+			if got := s.Statistics(); got.Idle != 0 {
+				t.Errorf("after the idle connection was closed: %+v", got)
+			}
+			second := ask()
+			defer second.Close()
+			fd, err := last.Socket().Detach()
+			must(t, err)
+			must(t, sys.Close(fd))
+			third := ask()
+			defer third.Close()
+			if got := s.Statistics(); got.Idle != 1 || got.Refused != 0 {
+				t.Errorf("at the end: %+v", got)
+			}
+			return nil
+		}, socket.WithMaxPerIP(1), socket.WithMaxConnections(1))
 	})
 }
 
