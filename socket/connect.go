@@ -17,7 +17,7 @@ import (
 // meant, and a socket that is connected already, are refused without effect.
 func (s *Socket) Connect(t *loop.Task, to Addr) error {
 	sa, err := to.Sockaddr(int(s.family))
-	if err == nil && s.connected && s.typ == sys.SOCK_STREAM {
+	if err == nil && s.connected && !s.readdressable() {
 		err = sys.EISCONN
 	}
 	if err == nil {
@@ -39,13 +39,19 @@ func (s *Socket) Connect(t *loop.Task, to Addr) error {
 		err = ErrSelfConnect
 	}
 	if err != nil {
-		if s.typ != sys.SOCK_DGRAM && s.typ != sys.SOCK_RAW && !errors.Is(err, loop.ErrWrongTask) {
+		if !s.readdressable() && !errors.Is(err, loop.ErrWrongTask) {
 			_ = s.Close() // the connect has failed; that is the news
 		}
 		return opError("connect", to, err)
 	}
 	s.connected = true
 	return nil
+}
+
+// readdressable reports whether connecting only notes an address, which can be
+// done again: on sockets for single messages. (SOCK_SEQPACKET has connections.)
+func (s *Socket) readdressable() bool {
+	return s.typ == sys.SOCK_DGRAM || s.typ == sys.SOCK_RAW
 }
 
 // connectedToItself reports whether both ends of a TCP connection are one. The

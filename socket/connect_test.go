@@ -256,3 +256,17 @@ func TestConnectIsCheckpoint(t *testing.T) {
 		return nil
 	})
 }
+
+// TestConnectAgainSeqpacket connects a socket of packets that has a connection:
+// that is refused, and the connection stays.
+func TestConnectAgainSeqpacket(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		a, b := unixPair(task, t, sys.SOCK_SEQPACKET)
+		defer closeAll(a, b)
+		err := a.Connect(task, socket.UnixAddr("/no/such/listener"))
+		want(t, "connecting again", err, sys.EISCONN)
+		_, err = a.Send(task, []byte("x"), 0)
+		want(t, "sending afterwards", err, nil)
+		return nil
+	})
+}
