@@ -19,3 +19,6 @@ func IdleConnectionSize() int {
 
 // LendTLSBuffer lends a buffer as a TLS connection does.
 func LendTLSBuffer() []byte { return *tlsBuffers.Get().(*[]byte) }
+
+// LingeringMax is how many closes may linger at once.
+const LingeringMax = lingeringMax

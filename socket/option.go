@@ -95,10 +95,13 @@ func (s *Socket) GetsockoptInt(level, name int) (int, error) {
 	return n, opError("getsockopt", Addr{}, err)
 }
 
-// SetsockoptInt changes an option that has no Option here; for SO_LINGER there
-// is one. Sync-coloured.
+// SetsockoptInt changes an option that has no Option here. SO_LINGER is refused
+// as by Setsockopt. Sync-coloured.
 func (s *Socket) SetsockoptInt(level, name, value int) error {
 	err := s.open()
+	if err == nil {
+		err = refuseLinger(level, name)
+	}
 	if err == nil {
 		err = sys.SetsockoptInt(s.d.FD(), level, name, value)
 	}
@@ -121,13 +124,20 @@ func (s *Socket) Getsockopt(level, name int, value []byte) (int, error) {
 // Sync-coloured.
 func (s *Socket) Setsockopt(level, name int, value []byte) error {
 	err := s.open()
-	if err == nil && level == sys.SOL_SOCKET && name == sys.SO_LINGER {
-		err = misuse("SO_LINGER is set by the option Linger")
+	if err == nil {
+		err = refuseLinger(level, name)
 	}
 	if err == nil {
 		err = sys.Setsockopt(s.d.FD(), level, name, value)
 	}
 	return opError("setsockopt", Addr{}, err)
+}
+
+func refuseLinger(level, name int) error {
+	if level == sys.SOL_SOCKET && name == sys.SO_LINGER {
+		return misuse("SO_LINGER is set by the option Linger")
+	}
+	return nil
 }
 
 // TakeError returns the pending error of the socket and clears it, see

@@ -51,6 +51,8 @@ func TestOptions(t *testing.T) {
 			socket.Linger.Set(s, socket.LingerTime{Time: time.Second}), loop.ErrMisuse)
 		want(t, "linger behind our back",
 			s.Setsockopt(sys.SOL_SOCKET, sys.SO_LINGER, make([]byte, 8)), loop.ErrMisuse)
+		want(t, "SO_LINGER as an int",
+			s.SetsockoptInt(sys.SOL_SOCKET, sys.SO_LINGER, 1), loop.ErrMisuse)
 		must(t, s.SetsockoptInt(sys.SOL_SOCKET, sys.SO_KEEPALIVE, 1))
 		if on, err := socket.KeepAlive.Get(s); err != nil || !on {
 			t.Errorf("keep-alive set by number: %v, %v", on, err)

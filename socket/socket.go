@@ -3,6 +3,7 @@ package socket
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sys"
@@ -95,6 +96,8 @@ func Adopt(l *loop.Loop, fd sys.FD) (*Socket, error) {
 	s.init(l, fd, family, typ)
 	var peer sys.Sockaddr
 	s.connected = sys.Getpeername(fd, &peer) == nil
+	linger, err := getLinger(fd)
+	s.lingers = err == nil && linger.On && linger.Time > 0
 	return s, nil
 }
 
@@ -140,8 +143,9 @@ func (s *Socket) Dup() (*Socket, error) {
 
 // Close closes the socket; tasks that wait on it get ErrClosed. It is
 // idempotent, sync-coloured and never blocks: a socket with a positive linger
-// time is closed by a goroutine of its own, which ends within that time. The
-// error is that of close(2), and the socket is closed nevertheless.
+// time is closed by a goroutine of its own, which ends within that time; if 64
+// are at it already the socket does not linger. The error is that of close(2),
+// and the socket is closed nevertheless.
 //
 // What was sent is still delivered by the system. But if received bytes have
 // not been read, TCP resets the connection, which can destroy output on its
@@ -153,14 +157,36 @@ func (s *Socket) Close() error {
 	s.closed = true
 	fd := s.d.FD()
 	s.d.Forget()
-	if s.lingers {
-		go func() { _ = sys.Close(fd) }() // nobody is left who could be told
+	if s.lingers && closeLingering(fd) {
 		return nil
 	}
 	if err := sys.Close(fd); err != nil {
 		return &OpError{Op: "close", Err: err}
 	}
 	return nil
+}
+
+// lingeringMax bounds the closes that wait at once. Each holds a thread, and
+// peers decide how long; Go ends a program that has 10,000 of them.
+const lingeringMax = 64
+
+// lingering counts the closes that wait, of all loops.
+var lingering atomic.Int32
+
+// closeLingering has a goroutine close fd, and reports whether it does. If there
+// are too many already it switches lingering off: the system then goes on
+// delivering what was sent, and nobody waits for that.
+func closeLingering(fd sys.FD) bool {
+	if lingering.Add(1) > lingeringMax {
+		lingering.Add(-1)
+		_ = sys.SetLinger(fd, false, 0) // it fails if there is nothing to deliver to
+		return false
+	}
+	go func() {
+		defer lingering.Add(-1)
+		_ = sys.Close(fd) // nobody is left who could be told
+	}()
+	return true
 }
 
 // Closed reports whether the socket was closed or detached.
