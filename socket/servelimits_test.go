@@ -145,6 +145,33 @@ func TestServeIdleTimeout(t *testing.T) {
 	}, loop.WithClock(clock))
 }
 
+// TestServeIdleTimeoutInParts has many connections expire at the same moment:
+// they are closed, and others get their turns meanwhile.
+func TestServeIdleTimeoutInParts(t *testing.T) {
+	const clients, most = 400, 200 // a task goes on for 64 checkpoints at most, and may come twice
+	clock := looptest.NewClock()
+	looptest.Config{Limit: limit, Budgeted: true}.Run(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			for range clients {
+				c := dial(task, t, s)
+				defer c.Close()
+			}
+			turns(task, t, func() bool { return s.Statistics().Idle == clients })
+			must(t, clock.Advance(time.Second))
+			before := uint64(0)
+			turns(task, t, func() bool {
+				now := s.Statistics().TimedOut
+				if now-before > most {
+					t.Errorf("%d connections were closed in a row", now-before)
+				}
+				before = now
+				return now == clients
+			})
+			return nil
+		}, socket.WithIdleTimeout(time.Second))
+	}, loop.WithClock(clock))
+}
+
 // TestServeIdleTimeoutAfterStall has requests come at the very moment at which
 // their connections expire, more of them than one harvest takes: all are
 // answered, and who has asked nothing is closed.

@@ -167,6 +167,10 @@ func (s *Server) sweep(t *loop.Task) error {
 				if dropped {
 					s.timedOut++
 				}
+				// Many may have come, and so expire, at the same time.
+				if err := loop.Checkpoint(t); err != nil {
+					return err
+				}
 			}
 			next := now + s.idleTimeout
 			if c := s.idle.head; c != nil {
