@@ -51,7 +51,7 @@ func (r FaultReport) String() string {
 
 // EachFault runs main again and again, and has each time another thing go wrong
 // between the program and the kernel. A build with the tag faults is needed for
-// that; another one runs main once.
+// that; another one runs main once, and so does go test -short.
 //
 //   - Each call of package sys fails, with each error of the table of package
 //     faults: the first call with its first error, and so on, until main ends
@@ -80,7 +80,7 @@ func (c Config) EachFault(
 	tb.Helper()
 	f := &faulty{c: c, tb: tb, main: main, opts: opts}
 	f.run(&faults.Plan{}, "nothing goes wrong", nil)
-	if !faults.Enabled {
+	if !faults.Enabled || testing.Short() {
 		return f.report
 	}
 	for how, name := range map[faults.Wakes]string{
