@@ -184,16 +184,32 @@ func (g *Group) Unwrap() []error { return g.errs }
 // Error lists the members, indented by depth.
 func (g *Group) Error() string {
 	var b strings.Builder
-	if len(g.errs) == 1 {
-		b.WriteString("1 error:")
-	} else {
-		fmt.Fprintf(&b, "%d errors:", len(g.errs))
-	}
-	for _, err := range g.errs {
-		b.WriteString("\n  - ")
-		b.WriteString(strings.ReplaceAll(err.Error(), "\n", "\n    "))
-	}
+	g.write(&b, "\n")
 	return b.String()
+}
+
+// title is the first line of the text.
+func (g *Group) title() string {
+	if len(g.errs) == 1 {
+		return "1 error:"
+	}
+	return fmt.Sprintf("%d errors:", len(g.errs))
+}
+
+// write writes the text with lineEnd, which holds the indentation, before every
+// further line. Groups in groups are not made into text first: nested by the
+// thousand, that would take for ever.
+func (g *Group) write(b *strings.Builder, lineEnd string) {
+	b.WriteString(g.title())
+	inner := lineEnd + "    "
+	for _, err := range g.errs {
+		b.WriteString(lineEnd + "  - ")
+		if group, ok := err.(*Group); ok {
+			group.write(b, inner)
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(err.Error(), "\n", inner))
+	}
 }
 
 // internal wraps causes as a loud failure of the loop.
@@ -209,21 +225,34 @@ func misuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrMisuse, fmt.Sprintf(format, args...))
 }
 
-// onlyInterrupts reports whether every leaf of err is ErrInterrupt.
+// onlyInterrupts reports whether every leaf of err is ErrInterrupt. It follows a
+// chain without recursion: nurseries ask at each level, in tasks whose stacks
+// would grow.
 func onlyInterrupts(err error) bool {
-	switch e := err.(type) {
-	case *PanicError:
-		return false
-	case interface{ Unwrap() error }:
-		return onlyInterrupts(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			if !onlyInterrupts(inner) {
-				return false
+	for {
+		switch e := err.(type) {
+		case *PanicError:
+			return false
+		case interface{ Unwrap() error }:
+			err = e.Unwrap()
+			continue
+		case interface{ Unwrap() []error }:
+			all := e.Unwrap()
+			if len(all) != 1 {
+				return allInterrupts(all)
 			}
+			err = all[0]
+			continue
 		}
-		return len(e.Unwrap()) > 0
-	default:
 		return err == ErrInterrupt
 	}
+}
+
+func allInterrupts(errs []error) bool {
+	for _, err := range errs {
+		if !onlyInterrupts(err) {
+			return false
+		}
+	}
+	return len(errs) > 0
 }

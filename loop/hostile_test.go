@@ -117,3 +117,30 @@ func TestTwoWatchdogs(t *testing.T) {
 	err := loop.Run(func(*loop.Task) error { return nil }, dog, dog)
 	want(t, "two watchdogs", err, loop.ErrMisuse)
 }
+
+// Nurseries in tasks in nurseries, a thousand deep, end as fast as they began,
+// whatever their errors would look like in print.
+func TestDeeplyNestedNurseries(t *testing.T) {
+	const deep = 1000
+	var nest func(task *loop.Task, levels int, end func(*loop.Task) error) error
+	nest = func(task *loop.Task, levels int, end func(*loop.Task) error) error {
+		if levels == 0 {
+			return end(task)
+		}
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			return n.Spawn(func(task *loop.Task) error { return nest(task, levels-1, end) })
+		})
+	}
+	virtually(t, func(task *loop.Task, _ *looptest.Clock) error {
+		err := loop.MoveOnAfter(task, time.Minute, func(*loop.Scope) error {
+			return nest(task, deep, sleeper)
+		})
+		want(t, "cancelled from outside", err, nil)
+		want(t, "failed inside", nest(task, deep, failing(errKey)), errKey)
+		text := nest(task, 3, failing(errKey)).Error()
+		if text != "1 error:\n  - 1 error:\n      - 1 error:\n          - key" {
+			t.Errorf("printed as %q", text)
+		}
+		return nil
+	})
+}

@@ -202,9 +202,13 @@ func sameCancelled(errs []error, err error) bool {
 	return slices.Contains(errs, err)
 }
 
-// firstLine keeps a reason short: errors of panics carry whole stacks.
+// firstLine keeps a reason short: errors of panics carry whole stacks, and
+// groups whole trees.
 func firstLine(err error) string {
 	const reasonMax = 200
+	if g, ok := err.(*Group); ok {
+		return g.title()
+	}
 	text := err.Error()
 	for i, r := range text {
 		if r == '\n' || i >= reasonMax {
