@@ -39,8 +39,9 @@ type Listener struct {
 	transient uint64
 	exhausted uint64
 
-	team *Team // hands connections to other loops, if not nil
-	feed *feed // is handed connections by another loop, if not nil
+	team *Team       // hands connections to other loops, if not nil
+	feed *feed       // is handed connections by another loop, if not nil
+	path *socketPath // removed by Close, if not nil
 }
 
 // inheritance tells whether accepted sockets take TCP_NODELAY over from their
@@ -241,6 +242,9 @@ func (ln *Listener) Addr() Addr {
 func (ln *Listener) Close() error {
 	if ln.feed != nil {
 		ln.feed.close()
+	}
+	if ln.path != nil && !ln.s.closed {
+		ln.path.remove()
 	}
 	return ln.s.Close()
 }

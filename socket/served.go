@@ -73,6 +73,9 @@ func (c *served) Ready(err error) {
 		return
 	}
 	c.server.start(c)
+	if c.server.stopping && c.server.idle.length == 0 {
+		c.server.drained.UnparkAll() // see waitForFresh
+	}
 }
 
 // serve is the task of a connection that has become readable: it runs the

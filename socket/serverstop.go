@@ -33,7 +33,33 @@ func (s *Server) stop(t *loop.Task) error {
 		}
 	}
 	s.closeListeners()
+	if err := s.waitForFresh(t, over); err != nil {
+		return err
+	}
 	return s.waitForHandlers(t, over)
+}
+
+// freshTime is how long the first request of a new connection may be on its way
+// when the server stops: a client that has just connected has its request sent
+// before it can hear that nobody wants it, and closing now would lose it. It is a
+// round trip on a bad line.
+const freshTime = 500 * time.Millisecond
+
+// fresh reports whether the first request of c may be on its way.
+func (c *served) fresh(now time.Duration) bool {
+	return !c.begun && now-c.since < freshTime && !c.server.hurried
+}
+
+// waitForFresh gives new connections a moment, and closes those that say nothing.
+func (s *Server) waitForFresh(t *loop.Task, over time.Time) error {
+	if soon := t.Now().Add(freshTime); soon.Before(over) {
+		over = soon
+	}
+	none := func() bool { return s.idle.length == 0 }
+	if err := s.within(t, over, &s.drained, "first requests", none); err != nil {
+		return err
+	}
+	return s.wakeAll(t, true)
 }
 
 // drainMax bounds what is accepted by a server that stops, so that clients that
@@ -45,7 +71,7 @@ const drainMax = 1 << 16
 // room, and does the same with them. It reports how many it took, and whether
 // room was what it lacked.
 func (s *Server) drain(t *loop.Task, most int) (taken int, full bool, err error) {
-	if err := s.wakeAll(t); err != nil {
+	if err := s.wakeAll(t, s.full()); err != nil {
 		return 0, false, err
 	}
 	for _, ln := range s.lns {
@@ -64,13 +90,23 @@ func (s *Server) drain(t *loop.Task, most int) (taken int, full bool, err error)
 			}
 		}
 	}
-	return taken, full, s.wakeAll(t)
+	return taken, full, s.wakeAll(t, full)
 }
 
-// wakeAll wakes all idle connections. What is wrong with one of them does not
-// end a server that stops anyway.
-func (s *Server) wakeAll(t *loop.Task) error {
-	for c := s.idle.head; c != nil; c = s.idle.head {
+// wakeAll wakes all idle connections, except fresh ones unless they are meant as
+// well. What is wrong with one of them does not end a server that stops anyway.
+func (s *Server) wakeAll(t *loop.Task, freshToo bool) error {
+	now := t.Now().Sub(s.epoch)
+	for range s.idle.length { // those that stay, and those that the loop wakes, are behind
+		c := s.idle.head
+		if c == nil {
+			break
+		}
+		if !freshToo && c.fresh(now) {
+			s.idle.remove(c)
+			s.idle.push(c, c.since)
+			continue
+		}
 		_, _ = s.wake(c)
 		if err := loop.Checkpoint(t); err != nil {
 			return err

@@ -18,6 +18,7 @@ type setup struct {
 	local   netip.AddrPort
 	apply   []func(*Socket) error
 	dual    bool
+	unix    unixSetup
 }
 
 // SetupOption sets up a socket before it listens or connects.

@@ -63,19 +63,42 @@ func stopping(
 	}, opts...)
 }
 
-// TestStopWithGrace closes idle connections at once, and lets a request under
-// way be answered.
+// TestStopWithGrace closes a new connection after a moment in which nothing has
+// come, and lets a request under way be answered.
 func TestStopWithGrace(t *testing.T) {
 	byHand(t, func(task *loop.Task, clock *looptest.Clock) error {
 		return stopping(task, t, func(s *socket.Server, idle, busy *socket.Conn) error {
-			receives(task, t, idle, "")
-			if s.Listener().Addr().IsValid() {
-				t.Error("it still listens")
-			}
 			settle(task, t)
-			must(t, clock.Advance(time.Second))
+			if got := s.Statistics(); got.Idle != 1 || s.Listener().Addr().IsValid() {
+				t.Errorf("it still listens, or waits for nobody: %+v", got)
+			}
+			must(t, clock.Advance(500*time.Millisecond))
+			receives(task, t, idle, "")
+			settle(task, t)
+			must(t, clock.Advance(500*time.Millisecond))
 			receives(task, t, busy, "x")
 			receives(task, t, busy, "")
+			return nil
+		})
+	})
+}
+
+// TestStopServesTheFresh has a client that has connected, and whose request is
+// still on its way when the server stops; and one that was served before, and is
+// closed at once.
+func TestStopServesTheFresh(t *testing.T) {
+	byHand(t, func(task *loop.Task, _ *looptest.Clock) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			fresh, served := dial(task, t, s), dial(task, t, s)
+			defer closeAll(fresh, served)
+			must(t, served.SendAll(task, []byte("x")))
+			receives(task, t, served, "x")
+			turns(task, t, func() bool { return s.Statistics().Idle == 2 })
+			s.Stop()
+			receives(task, t, served, "")
+			must(t, fresh.SendAll(task, []byte("late")))
+			receives(task, t, fresh, "late")
+			receives(task, t, fresh, "")
 			return nil
 		})
 	})

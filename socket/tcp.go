@@ -3,6 +3,7 @@ package socket
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/lion-go/lion/loop"
@@ -39,6 +40,9 @@ func ConnectTCP(t *loop.Task, to netip.AddrPort, opts ...SetupOption) (*Conn, er
 
 // connect makes a socket, binds it if asked to, and connects it.
 func (c *setup) connect(t *loop.Task, to Addr) (*Conn, error) {
+	if err := c.unix.refuse(); err != nil {
+		return nil, err
+	}
 	s, err := c.socket(t.Loop(), to.Family())
 	if err != nil {
 		return nil, err
@@ -134,6 +138,9 @@ func (c *setup) listen(l *loop.Loop, at Addr) (*Listener, error) {
 // that they win.
 func (c *setup) prepare(s *Socket, at Addr) error {
 	if at.kind == addrInet {
+		if err := c.unix.refuse(); err != nil {
+			return err
+		}
 		if err := c.prepareTCP(s); err != nil {
 			return err
 		}
@@ -146,7 +153,14 @@ func (c *setup) prepare(s *Socket, at Addr) error {
 	if err := s.Bind(at); err != nil {
 		return err
 	}
-	return s.Listen(c.backlog)
+	err := c.unix.bound(at)
+	if err == nil {
+		err = s.Listen(c.backlog)
+	}
+	if path, ok := pathOf(at); ok && err != nil {
+		_ = os.Remove(path) // that it failed is the news
+	}
+	return err
 }
 
 func (c *setup) prepareTCP(s *Socket) error {

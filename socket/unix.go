@@ -14,14 +14,3 @@ func ConnectUnix(t *loop.Task, name string, opts ...SetupOption) (*Conn, error) 
 	}
 	return setup.connect(t, UnixAddr(name))
 }
-
-// ListenUnix listens on a unix stream socket called name, see ConnectUnix. A
-// file of that name must not exist; it stays behind when the listener is
-// closed, and is the caller's to remove. Sync-coloured.
-func ListenUnix(l *loop.Loop, name string, opts ...SetupOption) (*Listener, error) {
-	setup, err := newSetup(opts)
-	if err != nil {
-		return nil, err
-	}
-	return setup.listen(l, UnixAddr(name))
-}

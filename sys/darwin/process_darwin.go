@@ -40,6 +40,9 @@ func TryLock(name string) (lock FD, err error) {
 		}
 		if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			_ = unix.Close(fd)
+			if err == unix.EWOULDBLOCK {
+				err = WouldBlock
+			}
 			return Invalid, err
 		}
 		// Who had it before may have removed the file meanwhile.
