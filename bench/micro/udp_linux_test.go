@@ -29,7 +29,7 @@ import (
 // alternates between the contenders, so that rounds of one number are pairs.
 
 const (
-	clientVariable = "LION_MICRO_CLIENT" // "address count size burst", or "short address count"
+	clientVariable = "LION_MICRO_CLIENT" // "address count size burst", or "short address count", and so on
 
 	window    = 64 // packets under way in the echo of small ones
 	small     = 64
@@ -51,8 +51,11 @@ func TestMain(m *testing.M) {
 
 // client sends packets until count of them have come back.
 func client(work []string) error {
-	if work[0] == "short" {
+	switch work[0] {
+	case "short":
 		return visit(work[1:])
+	case "fan":
+		return watch(work[1:])
 	}
 	to, err := netip.ParseAddrPort(work[0])
 	if err != nil {

@@ -40,6 +40,9 @@ func (d *desk) handle(t *loop.Task, c stream.Stream) error {
 				return err
 			}
 		}
+		if d.once {
+			return nil
+		}
 		if buffer.Pending() == 0 {
 			return socket.GoIdle
 		}

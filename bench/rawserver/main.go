@@ -23,6 +23,7 @@ type settings struct {
 	free    bool
 	beside  bool
 	work    time.Duration
+	once    bool
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.BoolVar(&s.free, "debug-free", false, "GET /debug/free returns memory to the system")
 	flag.BoolVar(&s.beside, "beside", false, "measure the delay of goroutines beside the server")
 	flag.DurationVar(&s.work, "work", 0, "CPU time to burn per request")
+	flag.BoolVar(&s.once, "once", false, "close a connection after the first answer")
 	flag.Parse()
 	serve := map[string]func(settings) error{"lion": serveLion, "net": serveNet}[*impl]
 	if serve == nil || flag.NArg() > 0 {
@@ -89,7 +91,7 @@ func serveConn(conn net.Conn, d *desk) {
 				return
 			}
 		}
-		if len(buffer.Free()) == 0 {
+		if d.once || len(buffer.Free()) == 0 {
 			return
 		}
 	}
