@@ -95,7 +95,7 @@ func (d *Descriptor) armForeign(want sys.Interest) error {
 // that number has taken: nothing would wake them any more.
 func (l *Loop) evict(fd sys.FD) {
 	if d := l.foreign[fd]; d != nil {
-		d.forget(errOwned)
+		d.forget(errOwned, false)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type poller interface {
 	Arm(fd sys.FD, key uint64, want sys.Interest) error
 	Forget(fd sys.FD, key uint64)
+	ForgetClosing(fd sys.FD, key uint64)
 	Wait(ev []sys.Event, d time.Duration) (int, error)
 	Wake()
 	Close() error
@@ -41,6 +42,7 @@ var errNoKernel = fmt.Errorf("loop: this loop is without a kernel: %w", errors.E
 
 func (k *noKernel) Arm(sys.FD, uint64, sys.Interest) error { return errNoKernel }
 func (k *noKernel) Forget(sys.FD, uint64)                  {}
+func (k *noKernel) ForgetClosing(sys.FD, uint64)           {}
 func (k *noKernel) Close() error                           { return nil }
 func (k *noKernel) Statistics() sys.PollerStatistics       { return k.count }
 

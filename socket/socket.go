@@ -28,6 +28,7 @@ type Socket struct {
 	sentEOF    bool
 	lingers    bool // closing it may take time
 	shortReads bool // the short-read rule may apply
+	shared     bool // others may have a duplicate of the descriptor
 }
 
 // New makes a socket, see socket(2). Errors are those of the system;
@@ -94,6 +95,7 @@ func Adopt(l *loop.Loop, fd sys.FD) (*Socket, error) {
 	}
 	s := &Socket{}
 	s.init(l, fd, family, typ)
+	s.shared = true
 	var peer sys.Sockaddr
 	s.connected = sys.Getpeername(fd, &peer) == nil
 	linger, err := getLinger(fd)
@@ -137,6 +139,7 @@ func (s *Socket) Dup() (*Socket, error) {
 	}
 	dup := &Socket{}
 	dup.init(s.d.Loop(), fd, int(s.family), int(s.typ))
+	dup.shared, s.shared = true, true
 	dup.connected, dup.lingers, dup.shortReads = s.connected, s.lingers, s.shortReads
 	return dup, nil
 }
@@ -156,7 +159,11 @@ func (s *Socket) Close() error {
 	}
 	s.closed = true
 	fd := s.d.FD()
-	s.d.Forget()
+	if s.shared || s.lingers {
+		s.d.Forget()
+	} else {
+		s.d.ForgetClosing()
+	}
 	if s.lingers && closeLingering(fd) {
 		return nil
 	}
@@ -193,11 +200,12 @@ func closeLingering(fd sys.FD) bool {
 func (s *Socket) Closed() bool { return s.closed }
 
 // FD returns the descriptor, which stays the socket's; sys.Invalid once it has
-// been closed.
+// been closed. It may be duplicated and passed on.
 func (s *Socket) FD() sys.FD {
 	if s.closed {
 		return sys.Invalid
 	}
+	s.shared = true
 	return s.d.FD()
 }
 

@@ -67,7 +67,8 @@
 //     Arm answers EEXIST, and the registration of lion's own is as it was. The
 //     other way about it does: a number that was waited for with Once and was
 //     closed without notice may be one of lion's own by now.
-//   - Forget precedes Close of the descriptor. No later Wait reports the key.
+//   - Forget precedes Close of the descriptor, or ForgetClosing, if there is no
+//     duplicate and it is closed right after. No later Wait reports the key.
 //     Forgetting what is not registered, or is registered under another key,
 //     does nothing: it may be the next owner's of the same number.
 //   - Wait stores at most as many events as fit and leaves the others for the

@@ -60,6 +60,14 @@ func (p *Poller) Forget(fd FD, key uint64) {
 	p.systemPoller.Forget(fd, key)
 }
 
+// ForgetClosing is Forget before a close.
+func (p *Poller) ForgetClosing(fd FD, key uint64) {
+	if p.keys[fd] == key {
+		delete(p.keys, fd)
+	}
+	p.systemPoller.ForgetClosing(fd, key)
+}
+
 // Wait waits for events, and reports them as the plan in force says.
 func (p *Poller) Wait(ev []Event, d time.Duration) (int, error) {
 	call := faults.Enter("Poller.Wait")

@@ -100,6 +100,10 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 // later Wait reports the key. It must precede Close of fd.
 func (p *Poller) Forget(fd FD, key uint64) { p.kqueue.Forget(fd, key) }
 
+// ForgetClosing is Forget for a descriptor that is closed right after and has no
+// duplicate.
+func (p *Poller) ForgetClosing(fd FD, key uint64) { p.kqueue.Forget(fd, key) }
+
 // Wait fills ev with events and answers how many. It waits forever if d is
 // negative, only looks if d is zero, and otherwise answers 0 events after
 // about d. Wake, too, makes it answer 0. Errors are Errno values; an empty ev

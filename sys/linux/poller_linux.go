@@ -35,8 +35,9 @@ import (
 // The 64 bits are the descriptor and a count of how often its number was
 // registered. By them an event finds its entry and thus the caller's key, and
 // an event for an earlier life of the number finds that it is out of date. The
-// count of an entry only grows, and EPOLL_CTL_DEL comes before close(2), which
-// would not end the registration if the descriptor had been duplicated.
+// count of an entry only grows. EPOLL_CTL_DEL comes before close(2), which would
+// not end the registration if the descriptor had been duplicated; it is left out
+// where it is known that nobody has (ForgetClosing).
 //
 // # Waiting
 //
@@ -188,6 +189,18 @@ func (p *Poller) Arm(fd FD, key uint64, want Interest) error {
 // later Waits do not report the key any more. It must precede Close of fd.
 func (p *Poller) Forget(fd FD, key uint64) {
 	p.unregister(fd, key)
+}
+
+// ForgetClosing is Forget for a descriptor that is closed right after and has no
+// duplicate: the kernel ends its registration with the last reference to what is
+// open, and need not be asked. Should there be a duplicate after all, say in a
+// child of another thread that has not come to execve(2) yet, its events are
+// those of an earlier life of the number, and are dropped.
+func (p *Poller) ForgetClosing(fd FD, key uint64) {
+	//lion:opt close-unregisters close(2) does what EPOLL_CTL_DEL would
+	if fd >= 0 && int(fd) < len(p.entries) && p.entries[fd].key == key {
+		p.drop(fd)
+	}
 }
 
 // Wait stores events in ev and returns how many. It waits at most about d for

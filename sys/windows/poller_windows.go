@@ -224,6 +224,10 @@ func (p *Poller) Forget(fd FD, key uint64) {
 	}
 }
 
+// ForgetClosing is Forget for a descriptor that is closed right after and has no
+// duplicate.
+func (p *Poller) ForgetClosing(fd FD, key uint64) { p.Forget(fd, key) }
+
 // drop ends a registration.
 func (p *Poller) drop(r *registration) {
 	delete(p.sockets, r.fd)
