@@ -21,7 +21,14 @@ const (
 
 	// piece is how much is read at a time where bytes are copied.
 	piece = 64 << 10
+
+	// together is how many bytes the system reads from a disk at once, and so has
+	// in its cache or not: the smallest read-ahead that systems come with.
+	together = 128 << 10
 )
+
+// syscallConn is what SyscallConn answers.
+type syscallConn interface{ Control(func(fd uintptr)) error }
 
 // A Method is a way in which bytes were moved.
 type Method uint8
@@ -74,6 +81,7 @@ func MethodUsed(m *Method) Option { return func(c *config) { c.method = m } }
 type transfer struct {
 	config
 	f      *os.File
+	raw    syscallConn // of f
 	offset int64
 	left   int64
 	sent   int64
@@ -105,7 +113,10 @@ func Send(
 	return x.sent, err
 }
 
-func (x *transfer) run(t *loop.Task, to stream.Sender) error {
+func (x *transfer) run(t *loop.Task, to stream.Sender) (err error) {
+	if x.raw, err = x.f.SyscallConn(); err != nil {
+		return err
+	}
 	info, err := x.f.Stat()
 	if err != nil {
 		return err
@@ -162,12 +173,8 @@ func (x *transfer) end(t *loop.Task, claim socket.Claim) error {
 
 // sendPart sends a part in the kernel.
 func (x *transfer) sendPart(t *loop.Task, claim socket.Claim) (int, error) {
-	raw, err := x.f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
 	n, err := claim.Call(t, "sendfile", func(fd sys.FD) (n int, err error) {
-		failed := raw.Control(func(file uintptr) {
+		failed := x.raw.Control(func(file uintptr) {
 			n, err = sys.Sendfile(fd, sys.FD(file), x.offset, int(min(x.left, chunk)))
 		})
 		if failed != nil {
@@ -224,10 +231,10 @@ func (x *transfer) sendBytes(t *loop.Task, claim socket.Claim, b *[]byte, more b
 // warm has the next part read into the page cache, if it is not there: by a
 // worker, since the disk may take its time.
 func (x *transfer) warm(t *loop.Task) error {
-	if n := min(x.left, chunk); x.cached(x.offset) && x.cached(x.offset+n-1) {
+	n := min(x.left, chunk)
+	if (n <= together || x.cached(x.offset)) && x.cached(x.offset+n-1) {
 		return nil
 	}
-	n := min(x.left, chunk)
 	return worker.Run(t, func(*worker.Job) error {
 		buf := lend()
 		defer giveBack(buf)
@@ -243,11 +250,7 @@ func (x *transfer) warm(t *loop.Task) error {
 // cached reports whether the byte at the offset can be read at once, as far as
 // the system tells.
 func (x *transfer) cached(offset int64) bool {
-	raw, err := x.f.SyscallConn()
-	if err != nil {
-		return true
-	}
 	cached, unknown := true, error(nil)
-	err = raw.Control(func(file uintptr) { cached, unknown = sys.Cached(sys.FD(file), offset) })
+	err := x.raw.Control(func(file uintptr) { cached, unknown = sys.Cached(sys.FD(file), offset) })
 	return cached || unknown != nil || err != nil
 }

@@ -56,6 +56,8 @@ func client(work []string) error {
 		return visit(work[1:])
 	case "fan":
 		return watch(work[1:])
+	case "files":
+		return fetch(work[1:])
 	}
 	to, err := netip.ParseAddrPort(work[0])
 	if err != nil {

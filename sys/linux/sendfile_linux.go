@@ -2,6 +2,8 @@ package linux
 
 import (
 	"errors"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,8 +17,8 @@ import (
 //     waits meanwhile. preadv2(2) with RWF_NOWAIT tells beforehand (Cached).
 //   - splice(2) needs a pipe on one side. EAGAIN may be about either side, so
 //     callers must know how full the pipe is.
-//   - These are ordinary system calls, not raw ones: they may take long, and
-//     the scheduler should be able to go on without the thread.
+//   - Those that move bytes are ordinary system calls, not raw ones: they may
+//     take long, and the scheduler should be able to go on without the thread.
 
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.
@@ -43,10 +45,15 @@ func Sendfile(socket, file FD, offset int64, n int) (int, error) {
 // file system does not tell.
 func Cached(file FD, offset int64) (bool, error) {
 	var b [1]byte
+	iov := unix.Iovec{Base: &b[0]}
+	iov.SetLen(len(b))
+	high := uintptr(uint64(offset) >> (longBits - 1) >> 1) // none where a long holds it all
 	for {
-		_, err := unix.Preadv2(int(file), [][]byte{b[:]}, offset, unix.RWF_NOWAIT)
-		switch err {
-		case nil:
+		//lion:opt rawsyscall
+		_, _, e := syscall.RawSyscall6(unix.SYS_PREADV2, uintptr(file), uintptr(unsafe.Pointer(&iov)), 1,
+			uintptr(offset), high, unix.RWF_NOWAIT)
+		switch e {
+		case 0:
 			return true, nil
 		case unix.EINTR:
 		case unix.EAGAIN:
@@ -54,10 +61,13 @@ func Cached(file FD, offset int64) (bool, error) {
 		case unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL:
 			return false, errors.ErrUnsupported
 		default:
-			return false, err
+			return false, e
 		}
 	}
 }
+
+// longBits is the size of a long of C, in which preadv2 takes half an offset.
+const longBits = 32 << (^uintptr(0) >> 63)
 
 // Splice moves up to n bytes from one descriptor to another, of which one is a
 // pipe; see splice(2). It never waits. Zero bytes are the end of a stream.
