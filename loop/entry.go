@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -101,6 +102,13 @@ func (q *entryQueue) waitForRoom(w *Waker) <-chan struct{} {
 		q.room = make(chan struct{})
 	}
 	return q.room
+}
+
+// leave takes back that w waits for room.
+func (q *entryQueue) leave(w *Waker) {
+	q.mu.Lock()
+	q.rooms = slices.DeleteFunc(q.rooms, func(other *Waker) bool { return other == w })
+	q.mu.Unlock()
 }
 
 func (q *entryQueue) append(c call) {

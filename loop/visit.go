@@ -241,6 +241,7 @@ func (c *crossing) enter(other *Loop) error {
 			return fmt.Errorf("calling another loop: %w", err)
 		}
 		if err := c.wait("room in another loop"); err != nil {
+			other.entry.leave(&c.back)
 			return err
 		}
 	}

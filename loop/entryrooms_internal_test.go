@@ -1,0 +1,39 @@
+package loop
+
+import (
+	"testing"
+	"time"
+)
+
+// A Call that gives up while it waits for room leaves nothing behind in the
+// other loop, which may be stuck for long.
+func TestCallThatGivesUpWaitingForRoom(t *testing.T) {
+	release := make(chan struct{})
+	err := RunEach(2, func(task *Task, i int) error {
+		if i == 1 {
+			<-release
+			return nil
+		}
+		defer close(release)
+		other := task.loop.team[1]
+		for other.CallSoon(func() {}) == nil { // until it is full
+		}
+		for range 100 {
+			err := MoveOnAfter(task, time.Microsecond, func(*Scope) error {
+				return Call(task, other, func(*Task) error { return nil })
+			})
+			if err != nil {
+				return err
+			}
+		}
+		other.entry.mu.Lock()
+		defer other.entry.mu.Unlock()
+		if n := len(other.entry.rooms); n != 0 {
+			t.Errorf("%d calls are waiting for room", n)
+		}
+		return nil
+	}, WithEntryQueueSize(4))
+	if err != nil {
+		t.Error(err)
+	}
+}
