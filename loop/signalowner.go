@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lion-go/lion/sys"
 )
@@ -27,6 +28,7 @@ type signalOwner struct {
 	fn     func(os.Signal)
 	sigs   []os.Signal
 	shared bool // the owners below get it too, as long as they are shared
+	given  atomic.Bool
 }
 
 // signalLine is how one signal gets to its owners.
@@ -168,11 +170,10 @@ func (o *signalOwner) release() (left []os.Signal) {
 }
 
 func (o *signalOwner) giveBack(left func() []os.Signal) (err error) {
-	if o.fn == nil {
+	if o.given.Swap(true) {
 		return fmt.Errorf("giving signals back twice: %w", ErrClosed)
 	}
 	all := o.release()
-	o.fn = nil
 	if left != nil {
 		all = append(left(), all...)
 	}

@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"errors"
+	"os"
 	"testing"
 
 	"github.com/lion-go/lion/sys"
@@ -57,5 +59,26 @@ func TestThirdSignalExits(t *testing.T) {
 	})
 	if err != ErrInterrupt {
 		t.Errorf("Run returned %v", err)
+	}
+}
+
+// Signals that are given back by two goroutines at once are given back once.
+func TestSignalsGivenBackTwiceAtOnce(t *testing.T) {
+	for range 100 {
+		giveBack, err := TakeSignals(func(os.Signal) {}, os.Interrupt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan error, 2)
+		for range 2 {
+			go func() { answers <- giveBack(nil) }()
+		}
+		first, second := <-answers, <-answers
+		if first != nil {
+			first, second = second, first
+		}
+		if first != nil || !errors.Is(second, ErrClosed) {
+			t.Fatalf("got %v and %v", first, second)
+		}
 	}
 }
