@@ -33,7 +33,7 @@ var policy = layers.Policy{
 		// Tasks, and what is built on them.
 		{Package: "loop", Imports: "sys"},
 		{Package: "loop/locks", Imports: "loop"},
-		{Package: "loop/queue", Imports: "loop"},
+		{Package: "loop/queue", Imports: "loop", Tests: "loop/locks"},
 		{Package: "loop/stream", Imports: "loop sys"},
 		{Package: "loop/worker", Imports: "loop loop/locks"},
 		{Package: "loop/signals", Imports: "loop loop/queue sys"},

@@ -143,6 +143,32 @@ func WithSeed(seed uint64) Option {
 	}
 }
 
+// WithCoin replaces the lot that is drawn before each pass of two tasks or more:
+// reverse is called, on the loop, and says whether the pass runs in the reverse
+// order. That is the one choice that a loop without a seed makes by chance, so
+// who knows all answers knows all schedules: see looptest.Schedules. A seed
+// given before has no effect. A nil reverse is refused with ErrMisuse.
+func WithCoin(reverse func() bool) Option {
+	return func(l *Loop) error {
+		if reverse == nil {
+			return misuse("a nil coin")
+		}
+		l.seeded, l.rng = false, rand.New(coin(reverse))
+		return nil
+	}
+}
+
+// coin is a source of bits.
+type coin func() bool
+
+// Uint64 returns an even number for a pass in the reverse order.
+func (c coin) Uint64() uint64 {
+	if c() {
+		return 0
+	}
+	return 1
+}
+
 // WithAlwaysReschedule takes the checkpoint budget away: every checkpoint
 // ends the turn of its task.
 func WithAlwaysReschedule() Option {

@@ -18,7 +18,8 @@
 //     errors.
 //   - What does it do in an hour? Clock; WaitAllTasksBlocked, to let others
 //     come to where they wait.
-//   - In every order? Seeds, Replays, Trace; in one certain order? Sequencer.
+//   - In every order? Schedules for small programs, Seeds for others; Replays,
+//     Trace. In one certain order? Sequencer.
 //   - Whenever it is cancelled? CancelEverywhere; is it a checkpoint?
 //     AssertCheckpoint, AssertNoCheckpoint.
 //   - However bytes are cut, and wherever they stop? EachSplit, EachBreak,

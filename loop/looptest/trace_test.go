@@ -64,7 +64,7 @@ func TestReplaysFindsChance(t *testing.T) {
 			return nil
 		})
 	})
-	wantFailure(t, r, "one seed, two schedules")
+	wantFailure(t, r, "one seed, two schedules", "they part at step ")
 }
 
 // A trace tells apart who had its turn, what it waited for and how it ended.
