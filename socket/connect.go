@@ -17,6 +17,9 @@ import (
 // meant, and a socket that is connected already, are refused without effect.
 func (s *Socket) Connect(t *loop.Task, to Addr) error {
 	sa, err := to.Sockaddr(int(s.family))
+	if err == nil {
+		err = s.open()
+	}
 	if err == nil && s.connected && !s.readdressable() {
 		err = sys.EISCONN
 	}

@@ -270,3 +270,18 @@ func TestConnectAgainSeqpacket(t *testing.T) {
 		return nil
 	})
 }
+
+// TestConnectClosed connects sockets that are closed, one that was connected
+// and one that never was.
+func TestConnectClosed(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		a, b := pair(task, t)
+		fresh, err := socket.New(task.Loop(), sys.AF_INET, sys.SOCK_STREAM, 0)
+		must(t, err)
+		closeAll(a, b, fresh)
+		to := socket.InetAddr(loopback(1))
+		want(t, "once connected", a.Socket().Connect(task, to), loop.ErrClosed)
+		want(t, "never connected", fresh.Connect(task, to), loop.ErrClosed)
+		return nil
+	})
+}
