@@ -185,6 +185,25 @@ func TestServeProxyProtocol(t *testing.T) {
 	}
 }
 
+// Proxies write the addresses of a connection with two families in that of IPv6.
+// The client is known by its IPv4 address nevertheless, as without a proxy. And
+// a trusted network in that form, in which nobody would be found, is refused.
+func TestServeProxyProtocolMapped(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, whoAmI, func(s *socket.Server) error {
+			c := dial(task, t, s)
+			defer c.Close()
+			header := "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::1 56324 443\r\n"
+			must(t, c.SendAll(task, []byte(header+"x")))
+			receives(task, t, c, "192.0.2.1:56324")
+			_, err := socket.NewServer(s.Listener(), echo,
+				socket.WithProxyProtocol(netip.MustParsePrefix("::ffff:192.0.2.0/120")))
+			want(t, "a mapped network", err, loop.ErrMisuse)
+			return nil
+		}, socket.WithProxyProtocol(loopbackNetwork))
+	})
+}
+
 // What is no header, or only a part of one, ends its connection, not the
 // server. A forged one from elsewhere is data.
 func TestServeProxyProtocolRefuses(t *testing.T) {

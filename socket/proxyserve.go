@@ -23,8 +23,8 @@ func WithProxyProtocol(trusted ...netip.Prefix) ServeOption {
 			return misuse("the PROXY protocol, and nobody to be trusted")
 		}
 		for _, p := range trusted {
-			if !p.IsValid() {
-				return misuse("a trusted network that is none")
+			if !p.IsValid() || p.Addr().Is4In6() {
+				return misuse("a trusted network %v: want one of IPv4 or of IPv6", p)
 			}
 		}
 		s.proxies = slices.Clone(trusted)
@@ -53,7 +53,7 @@ func (s *Server) proxyHeader(t *loop.Task, c *Conn) error {
 	h.proxy = c.RemoteAddr()
 	c.proxy = h
 	if !h.Local {
-		c.peer = h.Source
+		c.peer = h.Source.Unmap()
 	}
 	return nil
 }
