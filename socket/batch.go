@@ -28,7 +28,7 @@ const MaxBatch = sys.MaxBatch
 func (s *Socket) RecvBatch(t *loop.Task, ms []Msg, flags int) (int, error) {
 	err := batchable(ms)
 	if err == nil {
-		err = s.claim(t, &s.receiving)
+		err = s.claimReceive(t, flags)
 	}
 	if err != nil {
 		return 0, s.dataError("recvmmsg", Addr{}, err)
@@ -36,7 +36,7 @@ func (s *Socket) RecvBatch(t *loop.Task, ms []Msg, flags int) (int, error) {
 	n, err := retry(t, s, s.receiveWant(flags), func() (int, error) {
 		return s.tryRecvBatch(ms, flags)
 	})
-	s.receiving = false
+	s.releaseReceive(flags)
 	if err != nil {
 		return n, s.dataError("recvmmsg", Addr{}, err)
 	}
@@ -47,7 +47,7 @@ func (s *Socket) RecvBatch(t *loop.Task, ms []Msg, flags int) (int, error) {
 // nothing.
 func (s *Socket) RecvBatchNowait(ms []Msg, flags int) (int, error) {
 	err := batchable(ms)
-	if err == nil && s.receiving {
+	if err == nil && s.receiveBusy(flags) {
 		err = loop.ErrBusy
 	}
 	if err != nil {

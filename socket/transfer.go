@@ -21,17 +21,37 @@ func (s *Socket) Recv(t *loop.Task, b []byte, flags int) (int, error) {
 }
 
 func (s *Socket) recv(t *loop.Task, b []byte, flags int) (int, error) {
-	if err := s.claim(t, &s.receiving); err != nil {
+	if err := s.claimReceive(t, flags); err != nil {
 		return 0, err
 	}
 	n, err := retry(t, s, s.receiveWant(flags), func() (int, error) { return s.tryRecv(b, flags) })
-	s.receiving = false
+	s.releaseReceive(flags)
 	return n, err
+}
+
+// claimReceive claims the receiving direction. Entries of the error queue come
+// whole, and apart from the stream: who takes them needs no claim.
+func (s *Socket) claimReceive(t *loop.Task, flags int) error {
+	if flags&sys.MSG_ERRQUEUE != 0 {
+		var unclaimed bool
+		return s.claim(t, &unclaimed)
+	}
+	return s.claim(t, &s.receiving)
+}
+
+func (s *Socket) releaseReceive(flags int) {
+	if flags&sys.MSG_ERRQUEUE == 0 {
+		s.receiving = false
+	}
+}
+
+func (s *Socket) receiveBusy(flags int) bool {
+	return s.receiving && flags&sys.MSG_ERRQUEUE == 0
 }
 
 // RecvNowait is Recv that never suspends: ErrWouldBlock if there is nothing.
 func (s *Socket) RecvNowait(b []byte, flags int) (int, error) {
-	if s.receiving {
+	if s.receiveBusy(flags) {
 		return 0, opError("recv", Addr{}, loop.ErrBusy)
 	}
 	n, err := once(s, s.receiveWant(flags), func() (int, error) { return s.tryRecv(b, flags) })
@@ -89,14 +109,15 @@ type Msg = sys.Msg
 // waiting until there is something. A datagram that did not fit sets
 // sys.MSG_TRUNC in m.Flags. Descriptors that come along are closed unless
 // m.WantRights asks for them. With sys.MSG_ERRQUEUE it waits for the error
-// queue (Linux), whose entries ControlMessage.ExtendedError decodes. It is a
+// queue (Linux), whose entries ControlMessage.ExtendedError decodes; that is a
+// direction of its own, and does not disturb a task that receives. It is a
 // checkpoint; after Cancelled nothing has been taken.
 func (s *Socket) RecvMsg(t *loop.Task, m *Msg, flags int) (int, error) {
-	if err := s.claim(t, &s.receiving); err != nil {
+	if err := s.claimReceive(t, flags); err != nil {
 		return 0, s.dataError("recvmsg", Addr{}, err)
 	}
 	n, err := retry(t, s, s.receiveWant(flags), func() (int, error) { return s.tryRecvMsg(m, flags) })
-	s.receiving = false
+	s.releaseReceive(flags)
 	if err != nil {
 		return n, s.dataError("recvmsg", Addr{}, err)
 	}
@@ -106,7 +127,7 @@ func (s *Socket) RecvMsg(t *loop.Task, m *Msg, flags int) (int, error) {
 // RecvMsgNowait is RecvMsg that never suspends: ErrWouldBlock if there is
 // nothing.
 func (s *Socket) RecvMsgNowait(m *Msg, flags int) (int, error) {
-	if s.receiving {
+	if s.receiveBusy(flags) {
 		return 0, opError("recvmsg", Addr{}, loop.ErrBusy)
 	}
 	n, err := once(s, s.receiveWant(flags), func() (int, error) { return s.tryRecvMsg(m, flags) })
