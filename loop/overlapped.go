@@ -125,6 +125,9 @@ func (w *overlappedWait) result() (int, error) {
 	case err == nil:
 		return n, nil
 	case w.cause != nil && w.o.Aborted():
+		if w.cause == ErrInterrupt {
+			w.task.loop.interrupted = false // it is delivered
+		}
 		return n, w.cause
 	}
 	return n, fmt.Errorf("an overlapped operation: %w", err)

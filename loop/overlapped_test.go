@@ -250,3 +250,29 @@ func TestOverlappedCancel(t *testing.T) {
 		})
 	})
 }
+
+// TestOverlappedInterrupt interrupts the main task in an operation: the
+// interrupt ends that, and is not delivered once more.
+func TestOverlappedInterrupt(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		hasCompletions(task, t)
+		r, w, err := sys.OverlappedPipe()
+		if err != nil {
+			return err
+		}
+		handle(t, r)
+		handle(t, w)
+		if err := task.Loop().RegisterHandle(r); err != nil {
+			return err
+		}
+		defer task.Loop().ForgetHandle(r)
+		if err := task.Loop().CallSoon(func() { _ = task.Loop().Interrupt() }); err != nil {
+			return err
+		}
+		_, err = loop.ReadOverlapped(task, r, make([]byte, 1), 0)
+		if !errors.Is(err, loop.ErrInterrupt) {
+			t.Errorf("interrupted: %v", err)
+		}
+		return loop.Checkpoint(task)
+	})
+}
