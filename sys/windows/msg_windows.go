@@ -2,7 +2,7 @@ package windows
 
 import (
 	"encoding/binary"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -267,7 +267,7 @@ func isStream(fd FD) bool {
 var procWSASendMsg = ws2.NewProc("WSASendMsg")
 
 // wsaRecvMsg returns the address of WSARecvMsg, which is not exported by name.
-var wsaRecvMsg = sync.OnceValues(func() (uintptr, error) {
+var wsaRecvMsg = remembered(func() (uintptr, error) {
 	fd, err := Socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP)
 	if err != nil {
 		return 0, err
@@ -281,3 +281,20 @@ var wsaRecvMsg = sync.OnceValues(func() (uintptr, error) {
 		(*byte)(unsafe.Pointer(&address)), uint32(unsafe.Sizeof(address)), &got, nil, 0)
 	return address, err
 })
+
+// remembered asks until there was an answer, and gives that from then on. A
+// failure is not remembered: asking takes a socket, of which there may be none
+// just now.
+func remembered(ask func() (uintptr, error)) func() (uintptr, error) {
+	var known atomic.Uintptr
+	return func() (uintptr, error) {
+		if address := known.Load(); address != 0 {
+			return address, nil
+		}
+		address, err := ask()
+		if err == nil {
+			known.Store(address)
+		}
+		return address, err
+	}
+}

@@ -233,3 +233,22 @@ func TestNoAllocations(t *testing.T) {
 		p.Wait(ev, -1)
 	})
 }
+
+// TestRemembered has no socket to be had at first: that is not for ever.
+func TestRemembered(t *testing.T) {
+	asked := 0
+	address := remembered(func() (uintptr, error) {
+		if asked++; asked == 1 {
+			return 0, EMFILE
+		}
+		return 42, nil
+	})
+	if _, err := address(); err != EMFILE {
+		t.Error("at first:", err)
+	}
+	for range 2 {
+		if a, err := address(); a != 42 || err != nil || asked != 2 {
+			t.Errorf("later: %d, %v, asked %d times", a, err, asked)
+		}
+	}
+}
