@@ -65,16 +65,12 @@ type Msg struct {
 // puts -1 in their places in m.Control. More than MaxBuffers are EMSGSIZE. fd must be nonblocking. After
 // an error m is unchanged but for an unspecified Name.
 func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
-	rights := len(m.Control) > 0
-	if rights {
-		syscall.ForkLock.RLock()
-	}
-	o := transfer(false, fd, m, m.recvHeader(), flags|MSG_DONTWAIT)
-	if o.e == 0 && rights {
-		closeRightsOnExec(m.Control[:o.controllen])
-	}
-	if rights {
-		syscall.ForkLock.RUnlock()
+	var o outcome
+	switch room := len(m.Control); {
+	case room == 0 || room >= controlMax:
+		o = receive(fd, m, m.Control, flags)
+	default:
+		o = receiveRoomy(fd, m, flags)
 	}
 	if m.WantName {
 		m.Name.came(o.namelen)
@@ -88,6 +84,50 @@ func RecvMsg(fd FD, m *Msg, flags int) (int, error) {
 		closeRights(m.Control)
 	}
 	return o.n, nil
+}
+
+// controlMax is room for all the control data that a message can come with. A
+// sender passes at most MCLBYTES, 2 KiB (sockargs in XNU's uipc_syscalls.c), or
+// 512 descriptors (UIPC_MAX_CMSG_FD in uipc_usrreq.c); the rest is what the
+// kernel adds, a time or a packet info.
+const controlMax = 4096
+
+// receiveRoomy receives with room for all control data, when the caller has
+// less: XNU makes descriptors of everything that was passed before it looks how
+// much of that fits, so a descriptor whose number was cut off would stay open
+// for ever, and peers could fill the table of a process with them. The caller
+// gets the whole messages that fit. It must not be inlined: its frame is large.
+//
+//go:noinline
+func receiveRoomy(fd FD, m *Msg, flags int) outcome {
+	var room [controlMax]byte
+	o := receive(fd, m, room[:], flags)
+	if o.e != 0 {
+		return o
+	}
+	came := room[:o.controllen]
+	n := Controls.Fit(came, len(m.Control))
+	if n < len(came) {
+		closeRights(came) // also those that fit, as RecvMsg says
+		o.flags |= MSG_CTRUNC
+	}
+	copy(m.Control, came[:n])
+	o.controllen = uint32(n)
+	return o
+}
+
+// receive receives with room for control data, and marks descriptors that came.
+func receive(fd FD, m *Msg, control []byte, flags int) outcome {
+	if len(control) == 0 {
+		return transfer(false, fd, m, m.recvHeader(nil), flags|MSG_DONTWAIT)
+	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	o := transfer(false, fd, m, m.recvHeader(control), flags|MSG_DONTWAIT)
+	if o.e == 0 {
+		closeRightsOnExec(control[:o.controllen])
+	}
+	return o
 }
 
 // SendMsg sends m, see sendmsg(2), to m.Name if that is set; a stream may take
@@ -106,12 +146,12 @@ func SendMsg(fd FD, m *Msg, flags int) (int, error) {
 	}
 }
 
-func (m *Msg) recvHeader() unix.Msghdr {
+func (m *Msg) recvHeader(control []byte) unix.Msghdr {
 	var h unix.Msghdr
 	if m.WantName {
 		h.Name, h.Namelen = &m.Name.bytes()[0], storageSize
 	}
-	h.Control, h.Controllen = unsafe.SliceData(m.Control), uint32(len(m.Control))
+	h.Control, h.Controllen = unsafe.SliceData(control), uint32(len(control))
 	return h
 }
 

@@ -129,6 +129,18 @@ func (d *Dialect) All(control []byte) iter.Seq[ControlMessage] {
 	}
 }
 
+// Fit is how many bytes of control data, of whole messages from the first one on,
+// have room in so many bytes. The padding of the last one may be cut.
+func (d *Dialect) Fit(control []byte, room int) (n int) {
+	for rest := control; ; {
+		m, after, ok := d.Next(rest)
+		if !ok || n+d.Header+len(m.Data) > room {
+			return n
+		}
+		n, rest = min(n+len(rest)-len(after), room), after
+	}
+}
+
 func (d *Dialect) align(n int) int { return (n + d.Align - 1) &^ (d.Align - 1) }
 
 // Room is how many bytes of control data a message with n bytes of data takes.

@@ -208,3 +208,23 @@ func FuzzControl(f *testing.F) {
 		}
 	})
 }
+
+// What fits are whole messages, whether or not the padding of the last one does.
+func TestControlFit(t *testing.T) {
+	for _, d := range dialects() {
+		first, second := d.Room(4), d.Header+1 // the second one's padding is left out
+		b := d.Append(d.Append(nil, 1, 1, make([]byte, 4)), 1, 2, make([]byte, 1))
+		for room, want := range map[int]int{
+			0: 0, d.Header + 3: 0, d.Header + 4: d.Header + 4, first: first,
+			first + second - 1: first, first + second: first + second,
+			len(b): len(b), len(b) + 100: len(b),
+		} {
+			if got := d.Fit(b, room); got != want {
+				t.Errorf("%+v: of %d bytes %d fit in %d, want %d", d, len(b), got, room, want)
+			}
+		}
+		if got := d.Fit(b[:first+d.Header-1], 1000); got != first {
+			t.Errorf("half a message fits: %d", got)
+		}
+	}
+}
