@@ -3,6 +3,7 @@ package loop_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -122,8 +123,12 @@ func TestInsideAContext(t *testing.T) {
 
 // A small file that is likely in memory.
 func TestInsideASmallFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "small")
-	want(t, "writing", os.WriteFile(name, []byte("lion"), 0o600), nil)
+	f, err := os.CreateTemp("", "small")
+	want(t, "making a file", err, nil)
+	name := f.Name()
+	defer os.Remove(name)
+	_, err = f.WriteString("lion")
+	want(t, "writing", errors.Join(err, f.Close()), nil)
 	inside(t, func(*loop.Task) {
 		text, err := os.ReadFile(name)
 		wantTrue(t, "it is read", err == nil && string(text) == "lion")

@@ -322,7 +322,11 @@ func batches(task *loop.Task, t *testing.T, s *socket.Socket, all []socket.Msg) 
 func TestFaultsRights(t *testing.T) {
 	run(t, func(task *loop.Task) error {
 		a, b := unixPair(task, t, sys.SOCK_STREAM) // or skip
-		closeAll(a, b)
+		defer closeAll(a, b)
+		var c socket.Control
+		if err := c.AddRights(a.FD()); errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("this system passes no descriptors")
+		}
 		return nil
 	})
 	torture(t, func(task *loop.Task) error {

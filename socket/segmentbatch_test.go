@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -128,6 +129,9 @@ func TestSegmentBatchApart(t *testing.T) {
 		sa, err := to.Sockaddr(sys.AF_INET)
 		must(t, err)
 		var hops socket.Control
+		if err := hops.AddHopLimit(to, 9); errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("this system takes no hop limit with a message")
+		}
 		must(t, hops.AddHopLimit(to, 9))
 		ms := make([]socket.Msg, 3)
 		for i := range ms {
