@@ -15,7 +15,8 @@ import (
 // terminal sends for Ctrl-\, or syscall.SIGUSR1. A signal that the system does
 // not have never comes: on Windows that is every one but os.Interrupt. With
 // RunEach one dump shows all loops. Dumps are written one at a time, and
-// signals that come meanwhile count as one.
+// signals that come meanwhile count as one. What w answers is not looked at, as
+// there is nobody to tell; Run waits for a dump that is being written.
 func WithDumpOn(w io.Writer, signals ...os.Signal) Option {
 	return func(l *Loop) error {
 		if w == nil || len(signals) == 0 {
@@ -56,7 +57,7 @@ func dumpOnSignals(loops ...*Loop) (stop func()) {
 			case <-asked:
 				var b bytes.Buffer // so that it is written at once
 				DumpAll(&b, loops...)
-				w.Write(b.Bytes())
+				_, _ = w.Write(b.Bytes())
 			}
 		}
 	}()
