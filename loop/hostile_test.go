@@ -144,3 +144,34 @@ func TestDeeplyNestedNurseries(t *testing.T) {
 		return nil
 	})
 }
+
+// A loop that ends while it is at a Do says so. Its Cancelled is nobody's on the
+// other side: a job of another loop may hand it to a scope that would absorb it.
+func TestDoOnALoopThatEnds(t *testing.T) {
+	answer := make(chan error, 1)
+	looptest.Run(t, func(task *loop.Task) error {
+		l, begun := task.Loop(), false
+		go func() {
+			answer <- l.Do(context.Background(), func(task *loop.Task) error {
+				begun = true
+				return loop.SleepForever(task)
+			})
+		}()
+		for !begun {
+			if err := loop.Yield(task); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	err := <-answer
+	want(t, "Do", err, loop.ErrLoopClosed)
+	looptest.Run(t, func(task *loop.Task) error {
+		kept := loop.Scoped(task, func(s *loop.Scope) error {
+			want(t, "Cancel", s.Cancel("here"), nil)
+			return err
+		})
+		want(t, "the error in a cancelled scope", kept, loop.ErrLoopClosed)
+		return nil
+	})
+}

@@ -114,9 +114,10 @@ var answers = sync.Pool{New: func() any { return make(chan error, 1) }}
 // waits for its end and returns its error. If ctx is done first, the task is
 // cancelled, and Do still waits for it; it then returns the cause of ctx if
 // the task ended with nothing but Cancelled. While the entry queue is full it
-// waits for room. An ended or ending loop answers ErrLoopClosed. The task is a
-// system task: it is cancelled when the main task has ended. Its locals are
-// those that ctx carries, see Locals.Context.
+// waits for room. An ended or ending loop answers ErrLoopClosed, and so does one
+// that ends while it is at it: the task is a system task, which is cancelled when
+// the main task has ended. Its locals are those that ctx carries, see
+// Locals.Context.
 //
 // Do blocks its goroutine, so within a task it is refused with ErrMisuse; see
 // Call.
@@ -139,10 +140,19 @@ func (l *Loop) Do(ctx context.Context, fn func(*Task) error) error {
 	}
 	err := <-done
 	answers.Put(done)
-	if err == nil && v.scope.caught {
+	switch {
+	case err == nil && v.scope.caught:
 		return context.Cause(ctx)
+	case hasCancelled(err):
+		return cutShort("doing a function", err)
 	}
 	return err
+}
+
+// cutShort is the error of a visit to a loop that is ending. Its Cancelled are
+// none of the caller's, so no scope there may absorb them.
+func cutShort(what string, err error) error {
+	return fmt.Errorf("%s: %w: %w", what, ErrLoopClosed, &stray{err: err})
 }
 
 // admit queues the visit, and waits for room if need be.
@@ -304,9 +314,7 @@ func (c *crossing) result() error {
 		}
 		return c.cause
 	case hasCancelled(err):
-		// The other loop is ending. Its Cancelled are none of this loop's, so
-		// no scope here may absorb them.
-		return fmt.Errorf("calling another loop: %w: %w", ErrLoopClosed, &stray{err: err})
+		return cutShort("calling another loop", err)
 	default:
 		return err
 	}
