@@ -8,13 +8,15 @@ import (
 // A Call that gives up while it waits for room leaves nothing behind in the
 // other loop, which may be stuck for long.
 func TestCallThatGivesUpWaitingForRoom(t *testing.T) {
-	release := make(chan struct{})
+	held, release := make(chan struct{}), make(chan struct{})
 	err := RunEach(2, func(task *Task, i int) error {
-		if i == 1 {
+		if i == 1 { // takes nothing from its queue from now on
+			close(held)
 			<-release
 			return nil
 		}
 		defer close(release)
+		<-held
 		other := task.loop.team[1]
 		for other.CallSoon(func() {}) == nil { // until it is full
 		}
