@@ -22,3 +22,7 @@ func LendTLSBuffer() []byte { return *tlsBuffers.Get().(*[]byte) }
 
 // LingeringMax is how many closes may linger at once.
 const LingeringMax = lingeringMax
+
+// InheritedNames reads the environment of a process that was started with
+// sockets.
+var InheritedNames = inheritedNames

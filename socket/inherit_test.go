@@ -244,3 +244,27 @@ func TestInheritRefuses(t *testing.T) {
 		return nil
 	})
 }
+
+// Whatever the environment says, there are as many names as sockets, and not too
+// many.
+func FuzzInheritedNames(f *testing.F) {
+	f.Add("2", "web:")
+	f.Add("0", "")
+	f.Add("-1", ":")
+	f.Fuzz(func(t *testing.T, count, list string) {
+		names, err := socket.InheritedNames(count, list)
+		if err != nil {
+			want(t, "error", err, loop.ErrMisuse)
+			return
+		}
+		n, err := strconv.Atoi(count)
+		if err != nil || n != len(names) || n > 1024 {
+			t.Errorf("%d names for %q", len(names), count)
+		}
+		for _, name := range names {
+			if name == "" {
+				t.Error("an empty name")
+			}
+		}
+	})
+}

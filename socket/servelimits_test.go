@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -258,5 +259,40 @@ func TestServeOptions(t *testing.T) {
 		}
 		want(t, "no handler", socket.Serve(task, ln, nil), loop.ErrMisuse)
 		return nil
+	})
+}
+
+// S357: what handlers return is not kept: many that have ended hold no memory.
+func TestServeDiscardsResults(t *testing.T) {
+	const warm, rounds, most = 2_000, 20_000, 1 << 20
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	runBudgeted(t, func(task *loop.Task) error {
+		return serving(task, t, echo, func(s *socket.Server) error {
+			c := dial(task, t, s)
+			defer c.Close()
+			data := make([]byte, 1)
+			ask := func(n int) {
+				for range n {
+					must(t, c.SendAll(task, data))
+					_, err := c.Receive(task, data)
+					must(t, err)
+				}
+			}
+			ask(warm)
+			before := heap()
+			ask(rounds)
+			if grown := heap() - before; grown > most {
+				t.Errorf("%d handlers that have ended hold %d bytes", rounds, grown)
+			}
+			if got := s.Statistics().Runs; got < rounds {
+				t.Errorf("%d runs", got)
+			}
+			return nil
+		})
 	})
 }
