@@ -92,8 +92,9 @@ type transfer struct {
 // end if n is negative. What is no regular file is read from where it stands:
 // the offset must be 0, and a negative n is everything up to its end. Send
 // returns how many bytes went, those of the header and trailer included, also
-// with an error; what a cancellation leaves half-way can be continued from
-// there. A file that ends before n bytes is io.ErrUnexpectedEOF, after what
+// with an error; what a cancellation leaves half-way of a regular file can be
+// continued from there. (Of a pipe up to 64 KiB may have been read, or be read
+// yet, that did not go: they are lost.) A file that ends before n bytes is io.ErrUnexpectedEOF, after what
 // there was has been sent. While Send runs on a *socket.Conn others that send on
 // it get loop.ErrBusy. It is a checkpoint, and so is each part of a large file.
 func Send(
