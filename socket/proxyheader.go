@@ -148,11 +148,14 @@ func parseProxyBinary(b []byte) (*ProxyHeader, int, error) {
 	return h, length, nil
 }
 
-// addresses takes the addresses, and returns what follows them. Families that
-// are not known are skipped, as the protocol demands: they are those of a
-// connection that nobody can name.
+// addresses takes the addresses, and returns what follows them. The unspecified
+// family is that of a connection that nobody can name; those that the protocol
+// does not have are refused, as it demands.
 func (h *ProxyHeader) addresses(family byte, body []byte) (rest []byte, err error) {
 	size := map[byte]int{1: 12, 2: 36, 3: 216}[family>>4]
+	if family>>4 > 3 || family&0xf > 2 {
+		return nil, malformed("family and transport %#x", family)
+	}
 	if len(body) < size {
 		return nil, malformed("%d bytes of addresses of family %#x", len(body), family)
 	}

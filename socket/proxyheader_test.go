@@ -67,6 +67,8 @@ func TestParseProxyHeaderRefuses(t *testing.T) {
 		"a signed port":   "PROXY TCP4 192.0.2.1 198.51.100.2 +443 443\r\n",
 		"v2 version":      signature + "\x31\x11\x00\x00",
 		"v2 command":      signature + "\x22\x11\x00\x00",
+		"v2 family":       signature + "\x21\x41\x00\x00",
+		"v2 transport":    signature + "\x21\x13\x00\x00",
 		"v2 short":        signature + "\x21\x11\x00\x02ab",
 		"v2 long":         signature + "\x21\x00\xff\xff",
 		"v2 half a field": signature + "\x21\x00\x00\x04\x05\x00\x02a",

@@ -60,7 +60,8 @@ func leave[T any](s *socket.Socket, take func(sys.FD) (T, error)) (made T, err e
 	if made, err = take(fd); err != nil {
 		return made, err
 	}
-	return made, s.Close()
+	_ = s.Close() // the socket lives on in made, whatever this says
+	return made, nil
 }
 
 // Conn takes a connection of package net into the loop l, and makes a
@@ -79,7 +80,8 @@ func Conn(l *loop.Loop, c net.Conn) (*socket.Conn, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	return made, c.Close()
+	_ = c.Close() // the socket lives on in made, whatever this says
+	return made, nil
 }
 
 // Listener takes a listener of package net into the loop l. See Conn. A
@@ -95,7 +97,8 @@ func Listener(l *loop.Loop, ln net.Listener) (*socket.Listener, error) {
 		_ = s.Close()
 		return nil, err
 	}
-	return made, ln.Close()
+	_ = ln.Close() // the socket lives on in made, whatever this says
+	return made, nil
 }
 
 // PacketConn takes a datagram socket of package net into the loop l. See Conn.
@@ -104,7 +107,8 @@ func PacketConn(l *loop.Loop, c net.PacketConn) (*socket.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, c.Close()
+	_ = c.Close() // the socket lives on in s, whatever this says
+	return s, nil
 }
 
 func enter(l *loop.Loop, c any) (*socket.Socket, error) {
