@@ -69,7 +69,7 @@ func exchange(
 
 // Waits of registered descriptors.
 func TestFaultsDescriptors(t *testing.T) {
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: time.Minute}.EachFault(t, func(task *loop.Task) error {
 		a, b, err := twoEnds()
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func TestFaultsDescriptors(t *testing.T) {
 
 // Waits by number.
 func TestFaultsForeign(t *testing.T) {
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: time.Minute}.EachFault(t, func(task *loop.Task) error {
 		a, b, err := twoEnds()
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func TestFaultsForeign(t *testing.T) {
 // Calls from outside, while the loop sleeps and while it does not; timers; and
 // the end, with callers still there. None is lost, whatever the poller does.
 func TestFaultsEntry(t *testing.T) {
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: time.Minute}.EachFault(t, func(task *loop.Task) error {
 		l := task.Loop()
 		const callers, calls = 3, 5
 		done, asked := 0, 0

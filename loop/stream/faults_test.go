@@ -22,7 +22,7 @@ func TestFaultsPipe(t *testing.T) {
 		t.Skipf("this system has no pipes for loops: %v", err)
 	}
 	data := bytes.Repeat([]byte("0123456789"), 7000)
-	t.Log(looptest.EachFault(t, func(task *loop.Task) error {
+	t.Log(looptest.Config{Limit: time.Minute}.EachFault(t, func(task *loop.Task) error {
 		return loop.FailAfter(task, time.Minute, func(*loop.Scope) error {
 			return throughPipe(task, t, data)
 		})
