@@ -92,12 +92,10 @@ func TestSlowloris(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(task *loop.Task) error {
 				return serving(task, t, lineServer(much), func(s *socket.Server) error {
-					var all []*socket.Conn
 					for range clients {
 						c := dial(task, t, s)
 						defer c.Close()
 						must(t, c.SendAll(task, []byte(phase.says)))
-						all = append(all, c)
 					}
 					until(task, t, func() bool { return phase.count(s.Statistics()) == clients })
 					if got := s.Statistics(); got.Active+got.Idle != 0 || got.Handshaking != 0 {

@@ -68,7 +68,7 @@ func TestControlRoundTrip(t *testing.T) {
 			b = must(t, out, err2)
 		}
 		out, err := d.AppendRights(b, 3, 4, 5)
-		out, err2 := d.AppendCredentials(must(t, out, err), Credentials{PID: 1, UID: 2, GID: 1 << 31})
+		out, err2 := d.AppendCredentials(must(t, out, err), Credentials{PID: 1, UID: 2, GID: 1<<31 - 1})
 		b = must(t, out, err2)
 		checkMessages(t, d, b, infos)
 		for cut := range b { // nothing is read beyond the end
@@ -98,7 +98,7 @@ func checkMessages(t *testing.T, d *Dialect, b []byte, infos []PacketInfo) {
 		if fds := m.AppendRightsTo(nil); fds != nil && !slices.Equal(fds, []FD{3, 4, 5}) {
 			t.Errorf("rights %v", fds)
 		}
-		if c, ok := m.Credentials(); ok && (c != Credentials{1, 2, 1 << 31}) {
+		if c, ok := m.Credentials(); ok && (c != Credentials{1, 2, 1<<31 - 1}) {
 			t.Errorf("credentials %v", c)
 		}
 	}
