@@ -183,8 +183,8 @@ func (a *attempt) fail(t *loop.Task, err error) error {
 	if ofLoop(err) != nil {
 		return err
 	}
-	if a.ended {
-		return nil // it was closed from outside
+	if a.ended || a.x.f.last {
+		return nil // it was closed from outside, which says nothing about the server
 	}
 	var op *socket.OpError
 	exhausted := errors.As(err, &op) && op.Temporary()
@@ -196,7 +196,7 @@ func (a *attempt) fail(t *loop.Task, err error) error {
 		a.x.refuse(k.q, a.server, err, t.Now())
 	}
 	if !exhausted {
-		a.x.s.silent(a.server, t.Now())
+		a.x.s.silent(a.server, t.Now(), t.Now())
 	}
 	return nil
 }
@@ -217,7 +217,8 @@ func (a *attempt) datagram(t *loop.Task, wire []byte, full bool) error {
 		counters.caseLost.Add(1)
 		k.bent = true
 		return a.startTCP(k)
-	case r.body > 0 && k.query.cookie.n > 0 && r.cookie == nil && a.x.s.expectsCookie(a.server):
+	case k.query.cookie.n > 0 && r.cookie == nil && a.x.s.expectsCookie(a.server):
+		// Also a bare header: it would be the cheapest thing to forge.
 		counters.forged.Add(1)
 		return a.suspect(t)
 	case r.truncated || full:
@@ -280,9 +281,9 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 		return nil
 	}
 	a.heard, a.x.heard = true, a.server
-	a.x.s.heard(a.server, now.Sub(a.sent))
-	if r.cookie != nil {
-		a.x.s.cookieFrom(a.server, r.cookie)
+	a.x.s.heard(a.server, now.Sub(a.sent), now)
+	if r.cookie != nil || k.tcp && r.body > 0 {
+		a.x.s.cookieFrom(a.server, r.cookie) // nobody can forge by TCP that there is none
 	}
 	switch r.rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:

@@ -28,6 +28,7 @@ type exchange struct {
 	lot       loop.ParkingLot // of the task that coordinates
 	news      bool            // a server failed: go on at once
 	heard     *server         // who answered last
+	began     time.Time
 	deadline  time.Time
 
 	// What the slices above refer to in the usual case.
@@ -55,7 +56,8 @@ func (s *stub) work(t *loop.Task, f *flight) error {
 		x := &exchange{s: s, f: f, order: s.order(t.Now())}
 		x.launched = append(x.launchedStore[:0], make([]int, len(x.order))...)
 		x.attempts = x.attemptStore[:0]
-		x.deadline = t.Now().Add(s.conf.Timeout * time.Duration(s.conf.Attempts))
+		x.began = t.Now()
+		x.deadline = x.began.Add(s.conf.Timeout * time.Duration(s.conf.Attempts))
 		x.questions = x.questionStore[:0]
 		for _, p := range f.parts[at : at+step] {
 			x.questions = append(x.questions, question{qtype: p.qtype})
@@ -151,7 +153,7 @@ func (x *exchange) asking(q *question, at *server) bool {
 func (x *exchange) launch(t *loop.Task, at int, early bool) error {
 	if len(x.attempts) >= inFlight {
 		oldest := x.attempts[0]
-		x.s.silent(oldest.server, t.Now())
+		x.s.silent(oldest.server, x.began, t.Now())
 		oldest.end()
 	}
 	again := slices.Max(x.launched) > 0 && !early
@@ -212,7 +214,9 @@ func (x *exchange) answer(q *question, a answer, now time.Time) {
 		}
 		x.s.r.trace(now, "answer", x.f.key.name, from, "%s: %s", typeName(q.qtype), a.outcome())
 	}
-	x.s.r.cache.put(now, x.f.key.name, q.qtype, a)
+	if !x.f.key.raw { // a message says nothing about addresses by itself
+		x.s.r.cache.put(now, x.f.key.name, q.qtype, a)
+	}
 	x.f.publish(q.qtype, a)
 	x.wake()
 }
@@ -258,7 +262,7 @@ func (x *exchange) giveUp(now time.Time) {
 	for _, a := range x.attempts {
 		overdue := now.Sub(a.sent) >= minHedge && x.heard != nil && x.heard != a.server
 		if !a.heard && (late || overdue) {
-			x.s.silent(a.server, now)
+			x.s.silent(a.server, x.began, now)
 		}
 	}
 	for i := range x.questions {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/lion-go/lion/loop"
 )
 
@@ -100,4 +102,9 @@ func ParseNSSwitch(text string) (out []string) {
 		out = append(out, word)
 	}
 	return out
+}
+
+// Message is how Net asks for a record of any type.
+func Message(t *loop.Task, r *Resolver, name string, qtype uint16) (*dns.Msg, error) {
+	return r.message(t, dns.Question{Name: name + ".", Qtype: qtype, Qclass: dns.ClassINET})
 }

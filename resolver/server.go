@@ -49,6 +49,7 @@ type server struct {
 	addr      netip.AddrPort
 	srtt      time.Duration // zero: no answer yet
 	deadUntil time.Time
+	heardAt   time.Time
 	noEDNS    time.Time // until when to ask without
 	noCase    time.Time // until when not to play with the case of letters
 	ours      []byte    // our cookie for it
@@ -95,10 +96,10 @@ func (s *stub) order(now time.Time) []*server {
 }
 
 // heard notes an answer and how long it took.
-func (s *stub) heard(at *server, took time.Duration) {
+func (s *stub) heard(at *server, took time.Duration, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at.deadUntil = time.Time{}
+	at.deadUntil, at.heardAt = time.Time{}, now
 	if at.srtt == 0 {
 		at.srtt = max(took, 1)
 		return
@@ -106,11 +107,18 @@ func (s *stub) heard(at *server, took time.Duration) {
 	at.srtt += (took - at.srtt) / 8 // RFC 6298
 }
 
-// silent notes that no answer came.
-func (s *stub) silent(at *server, now time.Time) {
+// silent notes that no answer came since a time. A server that has answered
+// something else since then is alive.
+func (s *stub) silent(at *server, since, now time.Time) {
 	s.mu.Lock()
-	at.deadUntil = now.Add(deadTime)
+	alive := at.heardAt.After(since)
+	if !alive {
+		at.deadUntil = now.Add(deadTime)
+	}
 	s.mu.Unlock()
+	if alive {
+		return
+	}
 	s.r.counters.timeouts.Add(1)
 }
 
@@ -160,7 +168,7 @@ func (s *stub) manners(at *server, now time.Time, q *query) {
 	}
 }
 
-// cookieFrom keeps the cookie of a server.
+// cookieFrom keeps the cookie of a server; none, if it has given them up.
 func (s *stub) cookieFrom(at *server, cookie []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
