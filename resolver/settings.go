@@ -206,9 +206,15 @@ func (r *Resolver) load(old *settings) *settings {
 		if old != nil && sameFile(old.infos[i], info) || tooFresh(old, i, info) {
 			continue
 		}
-		next.infos[i], changed = info, true
 		text, err := readFile(path, fileLimits[i])
-		next.errs[i] = err
+		lasting := err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTooLarge)
+		if !lasting && old != nil {
+			continue // no descriptor, say: what was known stands, and the next look tries again
+		}
+		if !lasting {
+			info = nil
+		}
+		next.infos[i], next.errs[i], changed = info, err, true
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && old != nil {
 			continue // what was known stands
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -446,4 +447,48 @@ func TestCancelEverywhere(t *testing.T) {
 	if st := r.Statistics(); st.Running != 0 || st.Waiting != 0 || resolver.Loops(r) != 0 {
 		t.Errorf("%d loops, %+v", resolver.Loops(r), st)
 	}
+}
+
+// A file that could not be read for want of a descriptor is read as soon as
+// there is one, though it has not changed.
+func TestFilesAreReadAfterAll(t *testing.T) {
+	if _, _, err := sys.MaxFiles(); err != nil {
+		t.Skipf("there is no limit of descriptors to set: %v", err)
+	}
+	dir := tempDir(t)
+	writeFile(t, filepath.Join(dir, "hosts"), "10.0.0.1 one.test\n")
+	writeFile(t, filepath.Join(dir, "nsswitch.conf"), "hosts: files\n")
+	looptest.Run(t, func(task *loop.Task) error {
+		r, err := resolver.New(resolver.Config{Files: resolver.Files{Dir: dir}, Recheck: -1})
+		if err != nil {
+			return err
+		}
+		old, err := sys.SetMaxFiles(64)
+		if err != nil {
+			return err
+		}
+		var hogs []*socket.Socket
+		for {
+			s, err := socket.New(task.Loop(), sys.AF_INET, sys.SOCK_DGRAM, 0)
+			if err != nil {
+				break
+			}
+			hogs = append(hogs, s)
+		}
+		_, failed := r.Getaddrinfo(task, "one.test", "80", resolver.Hints{})
+		for _, s := range hogs {
+			_ = s.Close()
+		}
+		if _, err := sys.SetMaxFiles(old); err != nil {
+			t.Error(err)
+		}
+		if failed == nil {
+			t.Error("files are read without a descriptor")
+		}
+		got, err := lookup(task, r, "one.test")
+		if err != nil || got != "4" {
+			t.Errorf("%s, %v", got, err)
+		}
+		return nil
+	})
 }
