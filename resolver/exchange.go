@@ -253,7 +253,11 @@ func (x *exchange) settle(q *question, now time.Time) {
 			q.err.Server = x.order[0].addr
 		}
 	}
-	x.answer(q, answer{err: q.err, expires: now.Add(failureTTL)}, now)
+	a := answer{err: q.err, expires: now.Add(failureTTL)}
+	if q.err.Code == SystemError {
+		a.expires = time.Time{} // our own trouble, which may be over at once
+	}
+	x.answer(q, a, now)
 }
 
 // giveUp ends what is still open, and notes who was silent.

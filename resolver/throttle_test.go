@@ -370,6 +370,12 @@ func TestR134OutOfDescriptors(t *testing.T) {
 		if !errors.Is(err, resolver.SystemError) || !errors.Is(err, sys.EMFILE) || errors.Is(err, resolver.NoName) {
 			t.Errorf("the error is %v", err)
 		}
+		for _, s := range hogs {
+			_ = s.Close()
+		}
+		if got, err := lookup(task, r, "x.test"); err != nil || got != "46" {
+			t.Errorf("with descriptors again: %s, %v", got, err)
+		}
 		return nil
 	})
 }
