@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lion-go/lion/loop"
-	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
 )
 
 // Files says where the files are that tell how names are found. An empty name
@@ -303,9 +303,8 @@ func (r *Resolver) finish(s, old *settings) {
 }
 
 // stubByDefault reports whether the files say how names are found on this
-// system, as they do on Linux only: Darwin and Windows keep that elsewhere.
-// Only Linux has the socket option.
-func stubByDefault() bool { return socket.UserTimeout.Supported() }
+// system: elsewhere the system itself has to be asked.
+func stubByDefault() bool { return sys.NamesInFiles }
 
 // localAddrs are the addresses of this machine.
 type localAddrs struct {

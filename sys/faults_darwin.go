@@ -209,6 +209,10 @@ const (
 // listeners that share an address by SO_REUSEPORT: macOS gives them to one.
 const ReusePortBalances = darwin.ReusePortBalances
 
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: macOS keeps it in its configuration daemon.
+const NamesInFiles = darwin.NamesInFiles
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET        = darwin.AF_INET

@@ -218,6 +218,10 @@ const (
 // listeners that share an address by SO_REUSEPORT: Linux does, see socket(7).
 const ReusePortBalances = linux.ReusePortBalances
 
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: Linux has no other place for it.
+const NamesInFiles = linux.NamesInFiles
+
 // Address families, see address_families(7).
 const (
 	AF_UNSPEC = linux.AF_UNSPEC

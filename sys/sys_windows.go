@@ -212,6 +212,10 @@ const (
 // listeners that share an address by SO_REUSEPORT, which Windows does not have.
 const ReusePortBalances = windows.ReusePortBalances
 
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: Windows keeps it in its registry.
+const NamesInFiles = windows.NamesInFiles
+
 // Families, types, levels, options and flags, from ws2def.h, winsock2.h,
 // ws2ipdef.h and mstcpip.h. A name that is 0 here, other than AF_UNSPEC,
 // IPPROTO_IP and SHUT_RD, does not exist on Windows: as an option it answers

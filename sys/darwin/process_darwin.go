@@ -71,3 +71,7 @@ func Unlock(lock FD, name string) error {
 // ReusePortBalances reports whether the system spreads connections over the
 // listeners that share an address by SO_REUSEPORT: macOS gives them to one.
 const ReusePortBalances = false
+
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: macOS keeps it in its configuration daemon.
+const NamesInFiles = false

@@ -71,3 +71,7 @@ func Unlock(lock FD, name string) error {
 // ReusePortBalances reports whether the system spreads connections over the
 // listeners that share an address by SO_REUSEPORT: Linux does, see socket(7).
 const ReusePortBalances = true
+
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: Linux has no other place for it.
+const NamesInFiles = true

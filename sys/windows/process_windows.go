@@ -22,3 +22,7 @@ func Unlock(lock FD, name string) error { return errors.ErrUnsupported }
 // ReusePortBalances reports whether the system spreads connections over the
 // listeners that share an address by SO_REUSEPORT, which Windows does not have.
 const ReusePortBalances = false
+
+// NamesInFiles reports whether resolv.conf(5), hosts(5) and nsswitch.conf(5) say
+// how names are found: Windows keeps it in its registry.
+const NamesInFiles = false
