@@ -24,9 +24,9 @@ const (
 	pollTime  = 50 * time.Microsecond
 
 	// turnStride is how many turns may pass between two looks at the clock
-	// while turns are shorter than slowTurn.
+	// while turns are shorter than slowTurn: two system calls of a server, say.
 	turnStride = 4
-	slowTurn   = 5 * time.Microsecond
+	slowTurn   = 10 * time.Microsecond
 
 	// eventBatch is how many events are taken from the kernel at once; more
 	// are taken by the next poll.
@@ -233,10 +233,9 @@ func (l *Loop) wait(d time.Duration) error {
 	l.counters.events += uint64(n)
 	l.sincePoll = 0
 	l.lastPoll = l.readClock()
+	l.unseenTurns = 0
 	if d > 0 {
-		if now := l.realTime(); now-began >= int64(restTime) {
-			l.lastRest = now
-		}
+		l.noteRest(began)
 	}
 	if l.seeded {
 		l.rng.Shuffle(n, func(i, j int) { l.events[i], l.events[j] = l.events[j], l.events[i] })
@@ -249,6 +248,18 @@ func (l *Loop) wait(d time.Duration) error {
 	}
 	l.publish()
 	return nil
+}
+
+// noteRest is called after a wait that began then: others may have had their
+// turn. The clock has just been read, if it is the system's.
+func (l *Loop) noteRest(began int64) {
+	now := l.lastPoll
+	if l.clock != nil {
+		now = l.realTime()
+	}
+	if now-began >= int64(restTime) {
+		l.lastRest = now
+	}
 }
 
 // yieldThread lets other goroutines run if the loop has not rested for long,

@@ -64,7 +64,7 @@ import (
 //     or woken was taken, the past deadline may be there or still to come:
 //     the installed one is unknown, and the next Wait sets it anew. A deadline
 //     installed earlier than now needed is left alone: if it passes, the read
-//     ends too early once and Wait sets the right one.
+//     ends too early once and Wait sets the right one, or returns for no reason.
 //
 // A past deadline that arrives after its woken was taken ends a later read
 // early. Wait then finds neither woken nor its time come, and parks again.
@@ -105,6 +105,7 @@ type Poller struct {
 	conn      syscall.RawConn
 	look      func(uintptr) bool // lookInto as a value, made once
 	installed time.Time          // the deadline of file; zero: none
+	patience  time.Duration      // of the wait that installed it
 	unknown   bool               // installed is out of date
 
 	// Blocking: how to wake. The mutex keeps Wake off a closed eventfd.
@@ -216,10 +217,14 @@ func (p *Poller) Wait(ev []Event, d time.Duration) (int, error) {
 		return 0, EINVAL
 	}
 	p.room = min(len(ev), maxHarvest)
-	if !p.lookInto(uintptr(p.epoll)) && d != 0 {
-		if err := p.sleep(d); err != nil {
+	switch {
+	case d != 0 && !p.blocking:
+		//lion:opt look-once parking looks before it parks: a look of our own would be one too many
+		if err := p.park(d); err != nil {
 			return 0, err
 		}
+	case !p.lookInto(uintptr(p.epoll)) && d != 0:
+		p.block(d)
 	}
 	if p.failed != 0 {
 		return 0, p.failed
@@ -228,13 +233,19 @@ func (p *Poller) Wait(ev []Event, d time.Duration) (int, error) {
 }
 
 // lookInto takes what epoll has to report, without waiting, and says whether
-// there was something (or an error).
+// there was something (or an error). A look that is interrupted is made again:
+// it would pass for one that found nothing, and the runtime would wait for news
+// although there is some.
 func (p *Poller) lookInto(epoll uintptr) bool {
 	p.stats.Waits++
-	//lion:opt rawsyscall
-	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll,
-		uintptr(unsafe.Pointer(&p.harvest)), uintptr(p.room), 0, 0, 0)
-	return p.harvested(n, e)
+	for {
+		//lion:opt rawsyscall
+		n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll,
+			uintptr(unsafe.Pointer(&p.harvest)), uintptr(p.room), 0, 0, 0)
+		if e != eintr {
+			return p.harvested(n, e)
+		}
+	}
 }
 
 func (p *Poller) harvested(n uintptr, e Errno) bool {
@@ -248,35 +259,31 @@ func (p *Poller) harvested(n uintptr, e Errno) bool {
 	return n > 0 || e != 0
 }
 
-func (p *Poller) sleep(d time.Duration) error {
-	if p.blocking {
-		p.block(d)
-		return nil
-	}
-	return p.park(d)
-}
-
 // park waits in the runtime's poller; the essay explains the order of steps.
+// Whenever it returns it has looked.
 func (p *Poller) park(d time.Duration) error {
-	var deadline time.Time
-	if d > 0 {
-		deadline = time.Now().Add(d)
-	}
 	for {
-		if err := p.setDeadline(deadline); err != nil {
+		deadline, err := p.setDeadline(d)
+		if err != nil {
 			return err
 		}
 		if p.takeWake() {
 			return nil
 		}
 		p.stats.Parks++
-		err := p.conn.Read(p.look)
+		err = p.conn.Read(p.look)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err // nil: there is something
 		}
 		p.unknown = true
-		if p.takeWake() || d > 0 && !time.Now().Before(deadline) {
+		if p.takeWake() {
 			return nil
+		}
+		if d > 0 {
+			if d = time.Until(deadline); d <= 0 {
+				p.lookInto(uintptr(p.epoll)) // a read that begins too late does not
+				return nil
+			}
 		}
 	}
 }
@@ -292,20 +299,27 @@ func (p *Poller) takeWake() bool {
 	return true
 }
 
-// setDeadline makes sure that a read ends by itself at the deadline or before;
-// the zero time is none. An earlier one that is installed costs one read that
-// ends too early, if it gets that far; setting one costs more.
-func (p *Poller) setDeadline(deadline time.Time) error {
-	if !p.unknown {
-		switch {
-		case deadline.IsZero():
-			return nil
-		case !p.installed.IsZero() && !deadline.Before(p.installed):
-			return nil
+// setDeadline makes sure that a read ends by itself after d or before, and
+// returns when that is; if d is negative it need not. An earlier deadline that
+// is installed costs one read that ends too early, if it gets that far; setting
+// one costs more. So does a look at the clock, which is left out if the
+// installed one was for a wait no longer than this one; then the answer is the
+// zero time, and the wait ends too early with the read.
+//
+//lion:opt known-deadline
+func (p *Poller) setDeadline(d time.Duration) (deadline time.Time, err error) {
+	limited := !p.installed.IsZero()
+	if !p.unknown && (d < 0 || limited && d >= p.patience) {
+		return deadline, nil
+	}
+	if d > 0 {
+		deadline = time.Now().Add(d)
+		if !p.unknown && limited && !deadline.Before(p.installed) {
+			return deadline, nil
 		}
 	}
-	p.installed, p.unknown = deadline, false
-	return p.file.SetReadDeadline(deadline)
+	p.installed, p.patience, p.unknown = deadline, d, false
+	return deadline, p.file.SetReadDeadline(deadline)
 }
 
 // block waits with a thread of its own. Milliseconds are rounded up, so that

@@ -177,29 +177,45 @@ func TestRearmFails(t *testing.T) {
 // or may not be there.
 func TestSetDeadline(t *testing.T) {
 	p := mustPoller(t, true)
-	now := time.Now()
-	early, late := now.Add(time.Hour), now.Add(2*time.Hour)
+	const none, early, late = -1, time.Hour, 2 * time.Hour
 	for i, step := range []struct {
-		needed, want time.Time
-		unknown      bool
+		needed, want   time.Duration
+		unknown, known bool // that the installed one is out of date; when the read ends
 	}{
-		{needed: time.Time{}, want: time.Time{}},
+		{needed: none, want: none},
+		{needed: late, want: late, known: true},
 		{needed: late, want: late},
-		{needed: late, want: late},
-		{needed: early, want: early},
+		{needed: early, want: early, known: true},
 		{needed: late, want: early},
-		{needed: time.Time{}, want: early},
-		{needed: time.Time{}, want: time.Time{}, unknown: true},
 		{needed: early, want: early},
-		{needed: late, want: late, unknown: true},
+		{needed: early - time.Millisecond, want: early - time.Millisecond, known: true},
+		{needed: none, want: early},
+		{needed: none, want: none, unknown: true},
+		{needed: early, want: early, known: true},
+		{needed: late, want: late, unknown: true, known: true},
 	} {
 		p.unknown = step.unknown
-		if err := p.setDeadline(step.needed); err != nil {
+		deadline, err := p.setDeadline(step.needed)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if !p.installed.Equal(step.want) || p.unknown {
+		off := time.Until(p.installed) - step.want
+		if p.installed.IsZero() != (step.want == none) || step.want != none && off.Abs() > time.Minute {
 			t.Errorf("step %d: installed %v, want %v", i, p.installed, step.want)
 		}
+		if p.unknown || deadline.IsZero() == step.known {
+			t.Errorf("step %d: answered %v", i, deadline)
+		}
+	}
+	// The same moment again, which is nearer by now.
+	installed := p.installed
+	for p.patience = late; time.Until(installed) >= late-time.Microsecond; {
+	}
+	if deadline, err := p.setDeadline(late - time.Microsecond); err != nil || deadline.IsZero() {
+		t.Errorf("answered %v, %v", deadline, err)
+	}
+	if !p.installed.Equal(installed) {
+		t.Errorf("a deadline was set though an earlier one was there")
 	}
 }
 
@@ -224,7 +240,7 @@ func TestLateWake(t *testing.T) {
 		if err := p.file.SetReadDeadline(past); err != nil { // one more, while nobody waits
 			t.Fatal(err)
 		}
-		p.installed, p.unknown = start.Add(time.Hour), false
+		p.installed, p.patience, p.unknown = start.Add(time.Hour), time.Hour, false
 		start = time.Now()
 		if n, err := p.Wait(ev[:], d); n != 0 || err != nil || time.Since(start) < d {
 			t.Errorf("waited %v: %d, %v", time.Since(start), n, err)
