@@ -1,9 +1,9 @@
 package stdnet_test
 
 import (
+	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,8 +15,12 @@ import (
 // Files are sent from where they stand, as far as they are asked for, and stand
 // behind what went then; other readers are copied.
 func TestReadFrom(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(name, []byte("0123456789"), 0o600))
+	made, err := os.CreateTemp("", "readfrom")
+	must(t, err)
+	name := made.Name()
+	defer os.Remove(name)
+	_, err = made.WriteString("0123456789")
+	must(t, errors.Join(err, made.Close()))
 	run(t, func(task *loop.Task, t *testing.T, a, b stream.Stream) error {
 		c := stdnet.Bind(task, a)
 		f, err := os.Open(name)
