@@ -58,6 +58,8 @@ func client(work []string) error {
 		return watch(work[1:])
 	case "files":
 		return fetch(work[1:])
+	case "throng":
+		return throng(work[1:])
 	}
 	to, err := netip.ParseAddrPort(work[0])
 	if err != nil {
@@ -66,8 +68,12 @@ func client(work []string) error {
 	count, _ := strconv.Atoi(work[1])
 	size, _ := strconv.Atoi(work[2])
 	segments, _ := strconv.Atoi(work[3])
+	underWay := window
+	if len(work) > 4 {
+		underWay, _ = strconv.Atoi(work[4])
+	}
 	if segments == 1 {
-		return pound(to, count, size)
+		return pound(to, count, size, underWay)
 	}
 	return loop.Run(func(t *loop.Task) error {
 		s, err := socket.New(t.Loop(), sys.AF_INET, sys.SOCK_DGRAM, 0)
@@ -117,7 +123,7 @@ func drive(t *loop.Task, s *socket.Socket, count, size, segments int) error {
 
 // pound keeps a window of small packets under way, by blocking calls: readiness
 // of the client would be work of the sender, that is, of the server.
-func pound(to netip.AddrPort, count, size int) error {
+func pound(to netip.AddrPort, count, size, underWay int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {
 		return err
@@ -151,7 +157,7 @@ func pound(to netip.AddrPort, count, size int) error {
 		}
 		return int(got), nil
 	}
-	for done, send := 0, window; done < count; {
+	for done, send := 0, underWay; done < count; {
 		for send > 0 {
 			n, err := transfer(unix.SYS_SENDMMSG, send, 0)
 			if err != nil {
@@ -159,12 +165,12 @@ func pound(to netip.AddrPort, count, size int) error {
 			}
 			send -= n
 		}
-		n, err := transfer(unix.SYS_RECVMMSG, window, unix.MSG_WAITFORONE)
+		n, err := transfer(unix.SYS_RECVMMSG, underWay, unix.MSG_WAITFORONE)
 		if err != nil {
 			return err
 		}
 		if send = n; n == 0 {
-			send = window // all lost
+			send = underWay // all lost
 		}
 		done += n
 	}
@@ -281,16 +287,18 @@ func echoJoined(t *loop.Task, s *socket.Socket) error {
 	if err != nil {
 		return err
 	}
-	return echoBatch(t, s, sender.SendBatch)
+	return echoBatch(t, s, sender.SendBatch, socket.MaxBatch)
 }
 
 // echoBatches answers one by one, in one system call.
-func echoBatches(t *loop.Task, s *socket.Socket) error { return echoBatch(t, s, s.SendBatch) }
+func echoBatches(t *loop.Task, s *socket.Socket) error {
+	return echoBatch(t, s, s.SendBatch, socket.MaxBatch)
+}
 
 func echoBatch(
-	t *loop.Task, s *socket.Socket, send func(*loop.Task, []socket.Msg, int) (int, error),
+	t *loop.Task, s *socket.Socket, send func(*loop.Task, []socket.Msg, int) (int, error), batch int,
 ) error {
-	ms := make([]socket.Msg, socket.MaxBatch)
+	ms := make([]socket.Msg, batch)
 	rooms := make([][]byte, len(ms))
 	for i := range ms {
 		rooms[i] = make([]byte, 2048)
