@@ -9,8 +9,10 @@ import (
 
 // guides are texts whose code is that of examples: for each, where these are.
 var guides = map[string]string{
-	"docs/primitives.md": "loop/example_*_test.go loop/locks/example_*_test.go",
-	"docs/iterators.md":  "loop/queue/example_*_test.go",
+	"docs/primitives.md":   "loop/example_*_test.go loop/locks/example_*_test.go",
+	"docs/iterators.md":    "loop/queue/example_*_test.go",
+	"docs/which-stream.md": "socket/stdnet/guide_test.go",
+	"docs/from-net.md":     "socket/stdnet/guide_test.go",
 }
 
 // TestGuides holds each piece of Go in a guide against the examples, which the
