@@ -93,8 +93,8 @@ func TestServingEndToEnd(t *testing.T) {
 				}
 			}
 		}
-		got := w.Slices[0].Values[report.Rate]
-		if rate > 0 && (got < 0.8*rate || got > 1.2*rate) {
+		// An open loop sends no more than it was told to; a busy machine, fewer.
+		if got := w.Slices[0].Values[report.Rate]; rate > 0 && got > 1.2*rate {
 			t.Errorf("%s: %v requests per second instead of %v", name, got, rate)
 		}
 		if len(w.Ratios) == 0 || len(w.Contenders[0].Curve) < 5 {
