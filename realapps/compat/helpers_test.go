@@ -53,15 +53,19 @@ func between(tb testing.TB, server, client side) {
 // alone fails if a goroutine exists that a library started. It is asked while the
 // connection is still open, so that one that waits on it is still there.
 func alone() error {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+	for stack := range strings.SplitSeq(stacks(), "\n\n") {
 		_, by, created := strings.Cut(stack, "\ncreated by ")
 		if created && !known(by) {
 			return errors.New("a library started a goroutine:\n" + stack)
 		}
 	}
 	return nil
+}
+
+// stacks are those of all goroutines.
+func stacks() string {
+	all := make([]byte, 1<<20)
+	return string(all[:runtime.Stack(all, true)])
 }
 
 // known are the starters of goroutines that are no library's: the tests, the
@@ -76,8 +80,26 @@ func known(by string) bool {
 	return false
 }
 
+// settleTurns bounds how often settle looks: goroutines that have been told to
+// end need a few turns.
+const settleTurns = 100_000
+
+// settle lets the goroutines of a test end before the next one counts them.
+func settle(tb testing.TB) {
+	tb.Helper()
+	var err error
+	for range settleTurns {
+		if err = alone(); err == nil {
+			return
+		}
+		runtime.Gosched()
+	}
+	tb.Error(err)
+}
+
 // TestAloneSees makes sure that alone can fail.
 func TestAloneSees(t *testing.T) {
+	defer settle(t)
 	end := make(chan struct{})
 	defer close(end)
 	go func() { <-end }()
@@ -114,6 +136,7 @@ func must(tb testing.TB, err error) {
 func onLoop(t *testing.T, fn func(l *loop.Loop, ln net.Listener, d *stdnet.Dialer)) {
 	t.Helper()
 	needsNet(t)
+	defer settle(t)
 	loops, ended := make(chan *loop.Loop), make(chan error)
 	var scope *loop.Scope
 	go func() {
