@@ -13,6 +13,7 @@ var guides = map[string]string{
 	"docs/iterators.md":    "loop/queue/example_*_test.go",
 	"docs/which-stream.md": "socket/stdnet/guide_test.go",
 	"docs/from-net.md":     "socket/stdnet/guide_test.go",
+	"docs/from-gnet.md":    "socket/stdnet/guide_gnet_test.go",
 }
 
 // TestGuides holds each piece of Go in a guide against the examples, which the
