@@ -2,6 +2,7 @@ package compat
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -28,7 +29,7 @@ var unfit = map[string]func(t *testing.T, c, peer net.Conn){
 				_, _ = io.WriteString(peer, "HTTP/1.1 204 No Content\r\n\r\n") // the client tells
 			}
 		}()
-		transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return c, nil }}
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 		r, err := (&http.Client{Transport: transport}).Get("http://lion/")
 		must(t, err)
 		must(t, r.Body.Close())
