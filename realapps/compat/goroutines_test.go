@@ -1,5 +1,7 @@
 package compat
 
+//lint:file-ignore SA1019 HTTP/2 of x/net is what is tried here, deprecated or not
+
 import (
 	"context"
 	"crypto/tls"
