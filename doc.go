@@ -60,7 +60,8 @@
 // every moment.
 //
 // Two modules beside this one hold programs. bench measures, and realapps are
-// servers written to be used, each on lion or on package net by a flag.
+// programs written to be used: a web server that runs on lion or on package net by
+// a flag, a client that shows its races, a resolver that shows its steps.
 //
 // # What may be called inside a task
 //
