@@ -136,7 +136,10 @@ func backendWork(b Backend) func(*loop.Task, *flight) error {
 				err := n.Spawn(func(t *loop.Task) error {
 					addrs, err := b.Lookup(t, f.key.name, fam.number())
 					if err != nil && ofLoop(err) != nil {
-						return err
+						if cancelled := loop.CheckpointIfCancelled(t); cancelled != nil {
+							return cancelled
+						}
+						err = errors.New(err.Error()) // a cancellation of its own says nothing to others
 					}
 					f.publish(fam.qtype(), backendAnswer(f.key.name, addrs, err))
 					return nil

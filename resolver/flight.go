@@ -157,18 +157,30 @@ func (f *flight) start() error {
 	return err
 }
 
+// run does the work. Its error is for those who wait, and never for the loop,
+// which an error of a system task would end. Nothing that a Backend or a Trace
+// does may leave somebody waiting.
 func (f *flight) run(t *loop.Task) error {
 	defer f.r.throttle.release()
-	err := loop.Enter(t, f.scope, func(*loop.Scope) error { return f.work(t, f) })
-	f.end(err)
-	if ofLoop(err) != nil {
-		return err // the loop is ending
-	}
+	err := errExit
+	defer func() { f.end(err) }()
+	err = loop.Enter(t, f.scope, func(*loop.Scope) error { return f.work(t, f) })
 	return nil
 }
 
-// end wakes all waiters for good.
+// errExit is what waiters are told whose work never returned.
+var errExit = errors.New("the goroutine of the lookup has ended")
+
+// end wakes all waiters for good. An error that is no *Error becomes one: it
+// is a bug of a Backend or of a Trace, or the end of the loop.
 func (f *flight) end(err error) {
+	var e *Error
+	if err != nil && !errors.As(err, &e) {
+		if !f.last && ofLoop(err) == nil {
+			f.r.counters.broken.Add(1)
+		}
+		err = failure(Fail, f.key.name, err)
+	}
 	f.err, f.ended = err, true
 	f.remove()
 	wakeAll(&f.lot)

@@ -305,9 +305,10 @@ func (d *delivery) finish(err error) error {
 	return missing
 }
 
-// ofLoop is err if it is about the task and not about the lookup.
+// ofLoop is err if it is about the task and not about the lookup, as an *Error
+// is whatever it has in it.
 func ofLoop(err error) error {
-	if e, ok := err.(*Error); ok && e.Err == nil {
+	if _, ok := err.(*Error); ok {
 		return nil
 	}
 	if errors.Is(err, loop.Cancelled) || errors.Is(err, loop.ErrInterrupt) ||

@@ -155,12 +155,13 @@ func (r *Resolver) together(t *loop.Task, what string, known func() bool, fn fun
 			lot = &loop.ParkingLot{}
 			r.errands[key] = lot
 			r.mu.Unlock()
-			err := fn()
-			r.mu.Lock()
-			delete(r.errands, key)
-			r.mu.Unlock()
-			wakeAll(lot)
-			return err
+			defer func() {
+				r.mu.Lock()
+				delete(r.errands, key)
+				r.mu.Unlock()
+				wakeAll(lot)
+			}()
+			return fn()
 		}
 		r.mu.Unlock()
 		if err := lot.Park(t, "resolver errand"); err != nil {

@@ -9,6 +9,7 @@ type Statistics struct {
 	Waited    uint64 // pieces of work that had to wait for a slot
 	Refused   uint64 // lookups refused since too many waited
 	Abandoned uint64 // pieces of work that everybody left
+	Broken    uint64 // pieces of work that a panic ended: a bug of a Backend or a Trace
 	CacheHits uint64 // questions answered by the cache
 	FromFiles uint64 // lookups answered by the hosts file
 
@@ -41,7 +42,7 @@ type counters struct {
 	started, joined, waited, abandoned, cacheHits, fromFiles atomic.Uint64
 	queries, sockets, hedges, timeouts, tcp, tcpFailed       atomic.Uint64
 	truncated, plain, forged, malformed, oversized, caseLost atomic.Uint64
-	strangers, reloads                                       atomic.Uint64
+	strangers, reloads, broken                               atomic.Uint64
 }
 
 // Statistics returns what the resolver has done so far. It may be called from
@@ -55,7 +56,7 @@ func (r *Resolver) Statistics() Statistics {
 		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), TCPFailed: c.tcpFailed.Load(),
 		Truncated: c.truncated.Load(), Plain: c.plain.Load(), Forged: c.forged.Load(),
 		Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), CaseLost: c.caseLost.Load(),
-		Strangers: c.strangers.Load(), Reloads: c.reloads.Load(), Cached: r.cache.len(),
+		Strangers: c.strangers.Load(), Reloads: c.reloads.Load(), Broken: c.broken.Load(), Cached: r.cache.len(),
 	}
 	r.throttle.mu.Lock()
 	st.Refused, st.Running = r.throttle.refused, r.throttle.inUse
