@@ -72,6 +72,7 @@ type Resolver struct {
 	config   Config
 	current  atomic.Pointer[settings]
 	checked  atomic.Int64 // when the files were last looked at, in Unix nanoseconds
+	reading  atomic.Pointer[reading]
 	throttle throttle
 	cache    cache
 	counters counters

@@ -101,42 +101,6 @@ func isNumeric(host string) bool {
 	return form != formName
 }
 
-// settingsFor returns the settings for a lookup, and looks at the files if the
-// last look is too long ago. It is a checkpoint only if it does.
-func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
-	s := r.current.Load()
-	now := t.Now().UnixNano()
-	checked := r.checked.Load()
-	if s != nil {
-		fixed := s.resolv.NoReload && r.config.Recheck > 0
-		recent := now-checked < int64(r.config.Recheck)
-		if fixed || recent || r.config.Recheck > 0 && !r.checked.CompareAndSwap(checked, now) {
-			return s, nil
-		}
-	}
-	if err := r.reload(t, s, now); err != nil {
-		return nil, err
-	}
-	return r.current.Load(), nil
-}
-
-// reload looks at the files once for all tasks of a loop that want them at the
-// same time.
-func (r *Resolver) reload(t *loop.Task, s *settings, now int64) error {
-	known := func() bool { return r.current.Load() != nil }
-	return r.together(t, "files", known, func() error {
-		next, err := offload(t, func() (*settings, error) { return r.load(s), nil })
-		if err != nil {
-			return err
-		}
-		if next != s {
-			r.adopt(s, next)
-		}
-		r.checked.Store(now)
-		return nil
-	})
-}
-
 // errand is something that is done once for all tasks of a loop.
 type errand struct {
 	loop *loop.Loop
@@ -171,19 +135,6 @@ func (r *Resolver) together(t *loop.Task, what string, known func() bool, fn fun
 			return nil // else who went was cancelled: it is our turn
 		}
 	}
-}
-
-// adopt makes new settings current, unless others were faster, and forgets
-// what was learned under the old ones.
-func (r *Resolver) adopt(old, next *settings) {
-	if !r.current.CompareAndSwap(old, next) {
-		return
-	}
-	if old != nil {
-		r.counters.reloads.Add(1)
-	}
-	r.cache.flush()
-	r.sources.forget()
 }
 
 // load reads the files that have changed since old; it returns old if none

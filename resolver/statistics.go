@@ -27,6 +27,7 @@ type Statistics struct {
 	CaseLost  uint64 // answers that did not keep the case of letters
 	Strangers uint64 // records in answers that are about other names
 	Reloads   uint64 // times that a file had changed
+	Stale     uint64 // lookups by what files said before, since reading them again took too long
 
 	Running  int      // pieces of work that hold a slot
 	Waiting  int      // those that wait for one
@@ -42,7 +43,7 @@ type counters struct {
 	started, joined, waited, abandoned, cacheHits, fromFiles atomic.Uint64
 	queries, sockets, hedges, timeouts, tcp, tcpFailed       atomic.Uint64
 	truncated, plain, forged, malformed, oversized, caseLost atomic.Uint64
-	strangers, reloads, broken                               atomic.Uint64
+	strangers, reloads, broken, stale                        atomic.Uint64
 }
 
 // Statistics returns what the resolver has done so far. It may be called from
@@ -56,7 +57,8 @@ func (r *Resolver) Statistics() Statistics {
 		Timeouts: c.timeouts.Load(), TCP: c.tcp.Load(), TCPFailed: c.tcpFailed.Load(),
 		Truncated: c.truncated.Load(), Plain: c.plain.Load(), Forged: c.forged.Load(),
 		Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), CaseLost: c.caseLost.Load(),
-		Strangers: c.strangers.Load(), Reloads: c.reloads.Load(), Broken: c.broken.Load(), Cached: r.cache.len(),
+		Strangers: c.strangers.Load(), Reloads: c.reloads.Load(), Broken: c.broken.Load(), Stale: c.stale.Load(),
+		Cached: r.cache.len(),
 	}
 	r.throttle.mu.Lock()
 	st.Refused, st.Running = r.throttle.refused, r.throttle.inUse
