@@ -281,8 +281,8 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 		return nil
 	}
 	a.heard, a.x.heard = true, a.server
-	a.x.s.heard(a.server, now.Sub(a.sent), now)
-	if r.cookie != nil || k.tcp && r.body > 0 {
+	a.x.s.heard(a.server, a.roundTrip(k, &r, now), now)
+	if r.cookie != nil || r.tcp && r.body > 0 {
 		a.x.s.cookieFrom(a.server, r.cookie) // nobody can forge by TCP that there is none
 	}
 	switch r.rcode {
@@ -312,6 +312,16 @@ func (a *attempt) judge(t *loop.Task, k *asked, r reply) error {
 		a.x.refuse(k.q, a.server, ErrServerFailure, now)
 	}
 	return nil
+}
+
+// roundTrip is how long the server took, or notMeasured: a connection that
+// follows a datagram, and a question that was put again, say more about the
+// way there than about the server, and would delay later hedges.
+func (a *attempt) roundTrip(k *asked, r *reply, now time.Time) time.Duration {
+	if r.tcp != a.x.s.conf.UseTCP || k.tries > 0 {
+		return notMeasured
+	}
+	return now.Sub(a.sent)
 }
 
 func (a *attempt) take(k *asked, r *reply, now time.Time) {

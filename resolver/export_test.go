@@ -84,6 +84,14 @@ func KnownSources(r *Resolver) int {
 	return len(r.sources.known)
 }
 
+// SRTT is the usual time of the first name server of r.
+func SRTT(r *Resolver) time.Duration {
+	s := r.current.Load().stub
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.servers[0].srtt
+}
+
 // Loops is how many loops r keeps something for.
 func Loops(r *Resolver) int {
 	r.mu.Lock()

@@ -98,6 +98,7 @@ type reply struct {
 	rcode     int
 	truncated bool
 	edns      bool
+	tcp       bool   // it came over a connection
 	cookie    []byte // the server's cookie, without ours; nil for none
 }
 

@@ -95,16 +95,21 @@ func (s *stub) order(now time.Time) []*server {
 	return list
 }
 
-// heard notes an answer and how long it took.
+// notMeasured stands for a time that says nothing about a server.
+const notMeasured = time.Duration(-1)
+
+// heard notes an answer, and how long it took unless that is notMeasured.
 func (s *stub) heard(at *server, took time.Duration, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at.deadUntil, at.heardAt = time.Time{}, now
-	if at.srtt == 0 {
+	switch {
+	case took < 0:
+	case at.srtt == 0:
 		at.srtt = max(took, 1)
-		return
+	default:
+		at.srtt += (took - at.srtt) / 8 // RFC 6298
 	}
-	at.srtt += (took - at.srtt) / 8 // RFC 6298
 }
 
 // silent notes that no answer came since a time. A server that has answered

@@ -123,6 +123,7 @@ func (a *attempt) message(t *loop.Task, list []*asked, queries []query, wire []b
 		if k.bent {
 			a.x.s.learn(func() { a.server.noCase = t.Now().Add(quirkTime) })
 		}
+		r.tcp = true
 		return a.judge(t, k, r)
 	}
 	a.x.s.r.counters.forged.Add(1)
