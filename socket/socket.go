@@ -167,10 +167,22 @@ func (s *Socket) Close() error {
 	if s.lingers && closeLingering(fd) {
 		return nil
 	}
-	if err := sys.Close(fd); err != nil {
+	closing := sys.Close
+	if s.closesAtOnce() {
+		closing = sys.CloseNowait
+	}
+	if err := closing(fd); err != nil {
 		return &OpError{Op: "close", Err: err}
 	}
 	return nil
+}
+
+// closesAtOnce tells whether close(2) has nothing to wait for: a connection of
+// TCP, of which nobody else has a descriptor and which does not linger. Other
+// sockets may carry descriptors, whose close may take any time.
+func (s *Socket) closesAtOnce() bool {
+	tcp := s.typ == sys.SOCK_STREAM && (s.family == sys.AF_INET || s.family == sys.AF_INET6)
+	return tcp && s.connected && !s.shared && !s.lingers
 }
 
 // lingeringMax bounds the closes that wait at once. Each holds a thread, and

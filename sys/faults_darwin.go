@@ -354,6 +354,18 @@ func Close(fd FD) (err error) {
 	return
 }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) (err error) {
+	call := faults.Enter("CloseNowait", fd)
+	err = darwin.CloseNowait(fd)
+	if call.Err != nil {
+		err = call.Err
+	}
+	call.Leave()
+	return
+}
+
 // Dup duplicates fd with F_DUPFD_CLOEXEC, fcntl(2). The duplicate shares the
 // nonblocking flag and is not inherited by children. Errors are Errno values.
 func Dup(fd FD) (r0 FD, err error) {

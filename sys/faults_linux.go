@@ -382,6 +382,20 @@ func Close(fd FD) (err error) {
 	return
 }
 
+// CloseNowait is Close for a descriptor whose close never suspends: a connection of
+// TCP without a linger time. It is made without telling the scheduler, which
+// would wake its monitor: in a server of short connections that and what the
+// monitor then does is every twentieth system call.
+func CloseNowait(fd FD) (err error) {
+	call := faults.Enter("CloseNowait", fd)
+	err = linux.CloseNowait(fd)
+	if call.Err != nil {
+		err = call.Err
+	}
+	call.Leave()
+	return
+}
+
 // Dup duplicates fd, see F_DUPFD_CLOEXEC in fcntl(2). The copy is not
 // inherited by children and shares the O_NONBLOCK flag with fd.
 func Dup(fd FD) (r0 FD, err error) {

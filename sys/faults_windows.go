@@ -353,6 +353,18 @@ func Close(fd FD) (err error) {
 	return
 }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) (err error) {
+	call := faults.Enter("CloseNowait", fd)
+	err = windows.CloseNowait(fd)
+	if call.Err != nil {
+		err = call.Err
+	}
+	call.Leave()
+	return
+}
+
 // Dup returns a second descriptor of the same socket (WSADuplicateSocket to
 // this process), not inheritable. Both share all state, nonblocking mode
 // included.

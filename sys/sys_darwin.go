@@ -323,6 +323,10 @@ func Exhausted(err error) bool { return darwin.Exhausted(err) }
 // positive linger time can make it wait. Errors are Errno values.
 func Close(fd FD) error { return darwin.Close(fd) }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) error { return darwin.CloseNowait(fd) }
+
 // Dup duplicates fd with F_DUPFD_CLOEXEC, fcntl(2). The duplicate shares the
 // nonblocking flag and is not inherited by children. Errors are Errno values.
 func Dup(fd FD) (FD, error) { return darwin.Dup(fd) }

@@ -351,6 +351,12 @@ func Exhausted(err error) bool { return linux.Exhausted(err) }
 // positive linger time set it may take that long. Forget comes first.
 func Close(fd FD) error { return linux.Close(fd) }
 
+// CloseNowait is Close for a descriptor whose close never suspends: a connection of
+// TCP without a linger time. It is made without telling the scheduler, which
+// would wake its monitor: in a server of short connections that and what the
+// monitor then does is every twentieth system call.
+func CloseNowait(fd FD) error { return linux.CloseNowait(fd) }
+
 // Dup duplicates fd, see F_DUPFD_CLOEXEC in fcntl(2). The copy is not
 // inherited by children and shares the O_NONBLOCK flag with fd.
 func Dup(fd FD) (FD, error) { return linux.Dup(fd) }

@@ -322,6 +322,10 @@ func Exhausted(err error) bool { return windows.Exhausted(err) }
 // it waits for at most that time, as on Unix; otherwise it does not wait.
 func Close(fd FD) error { return windows.Close(fd) }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) error { return windows.CloseNowait(fd) }
+
 // Dup returns a second descriptor of the same socket (WSADuplicateSocket to
 // this process), not inheritable. Both share all state, nonblocking mode
 // included.

@@ -36,6 +36,10 @@ func Close(fd FD) error {
 	return nil
 }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) error { return Close(fd) }
+
 // Dup duplicates fd with F_DUPFD_CLOEXEC, fcntl(2). The duplicate shares the
 // nonblocking flag and is not inherited by children. Errors are Errno values.
 func Dup(fd FD) (FD, error) {

@@ -38,6 +38,10 @@ func Close(fd FD) error {
 	return err
 }
 
+// CloseNowait is Close for a descriptor whose close never suspends. Only Linux
+// makes a difference.
+func CloseNowait(fd FD) error { return Close(fd) }
+
 // Dup returns a second descriptor of the same socket (WSADuplicateSocket to
 // this process), not inheritable. Both share all state, nonblocking mode
 // included.
