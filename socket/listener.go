@@ -34,6 +34,7 @@ const (
 type Listener struct {
 	s         *Socket
 	noDelay   inheritance
+	deferred  bool // connections come with their first bytes: DeferAccept
 	report    func(error)
 	accepted  uint64
 	transient uint64
@@ -217,6 +218,13 @@ func (ln *Listener) hand(c *Conn, a acceptance) {
 		// It fails on a connection that is gone; its first use will tell.
 		_ = NoDelay.Set(&c.s, true)
 	}
+}
+
+// noteDeferred looks whether the listener waits for the first bytes of its
+// connections. Where the system cannot say it does not.
+func (ln *Listener) noteDeferred() {
+	d, err := DeferAccept.Get(ln.s)
+	ln.deferred = err == nil && d > 0
 }
 
 // OnExhausted has fn called, on the loop, whenever accepting fails because

@@ -145,7 +145,9 @@ var (
 	// sys.MSG_MORE does it for one send.
 	Cork = flag("TCP_CORK", sys.IPPROTO_TCP, sys.TCP_CORK)
 	// DeferAccept wakes a listener only when the first bytes of a connection
-	// have come, or that time has passed, in whole seconds.
+	// have come, or that time has passed, in whole seconds. For protocols in
+	// which the client speaks first: Serve then answers a short connection
+	// without ever registering it. Linux.
 	DeferAccept = duration("TCP_DEFER_ACCEPT", sys.IPPROTO_TCP, sys.TCP_DEFER_ACCEPT, time.Second)
 	// FastOpen is the number of connections that may bring data before the
 	// handshake is done; 0 is none.

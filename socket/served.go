@@ -23,7 +23,8 @@ type served struct {
 	prev   *served
 	since  time.Duration // when it went idle
 	listed bool
-	begun  bool // what comes before the first call of the handler is over
+	early  error // of the look for its first bytes
+	begun  bool  // what comes before the first call of the handler is over
 }
 
 // idleList is a list of connections in the order in which they went idle.
@@ -89,6 +90,9 @@ func (c *served) serve(t *loop.Task) (err error) {
 }
 
 func (c *served) handle(t *loop.Task) error {
+	if c.early != nil {
+		return c.ended(c.early)
+	}
 	for {
 		before := c.progress()
 		err := c.visit(t)
@@ -244,6 +248,14 @@ func (c *served) pending() (bool, error) {
 		return false, c.conn.failed("recv", err)
 	}
 	return true, nil
+}
+
+// hasCome reports whether there is something for the handler already. An error
+// counts as that, and is what the connection ends with.
+func (c *served) hasCome() bool {
+	ready, err := c.pending()
+	c.early = err
+	return ready || err != nil
 }
 
 // ended closes the connection and deals with the handler's error: it returns

@@ -128,6 +128,9 @@ func (s *Server) Serve(t *loop.Task) error {
 			ln.OnExhausted(func(err error) { s.onError(nil, err) })
 		}
 	}
+	for _, ln := range s.lns {
+		ln.noteDeferred()
+	}
 	s.epoch = t.Now()
 	remove := t.Loop().HandleInterrupt(s.interrupt)
 	defer remove()
@@ -179,7 +182,8 @@ func (s *Server) begin(t *loop.Task, ln *Listener, a acceptance) {
 		_ = c.conn.Abort() // it is closed, whatever it says
 		return
 	}
-	if s.startAtAccept {
+	//lion:opt deferred-start saves the registration and an event: what has come is looked for
+	if s.startAtAccept || ln.deferred && c.hasCome() {
 		s.start(c)
 		return
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/lion-go/lion/bench/internal/hello"
 	"github.com/lion-go/lion/loop"
@@ -13,7 +14,11 @@ import (
 // to do, and neither while it is idle.
 func serveLion(s settings) error {
 	err := loop.Run(func(t *loop.Task) error {
-		listener, err := socket.ListenTCP(t.Loop(), s.address)
+		var opts []socket.SetupOption
+		if s.deferred {
+			opts = append(opts, socket.With(socket.DeferAccept, deferSeconds*time.Second))
+		}
+		listener, err := socket.ListenTCP(t.Loop(), s.address, opts...)
 		if err != nil {
 			return err
 		}

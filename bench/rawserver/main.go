@@ -7,6 +7,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,15 +16,21 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/lion-go/lion/sys"
 )
+
+// deferSeconds is how long a connection may keep its first bytes to itself.
+const deferSeconds = 10
 
 // settings are the flags, the same for both implementations.
 type settings struct {
-	address string
-	free    bool
-	beside  bool
-	work    time.Duration
-	once    bool
+	address  string
+	free     bool
+	beside   bool
+	work     time.Duration
+	once     bool
+	deferred bool
 }
 
 func main() {
@@ -34,6 +41,7 @@ func main() {
 	flag.BoolVar(&s.beside, "beside", false, "measure the delay of goroutines beside the server")
 	flag.DurationVar(&s.work, "work", 0, "CPU time to burn per request")
 	flag.BoolVar(&s.once, "once", false, "close a connection after the first answer")
+	flag.BoolVar(&s.deferred, "defer", false, "accept a connection when its first bytes have come")
 	flag.Parse()
 	serve := map[string]func(settings) error{"lion": serveLion, "net": serveNet}[*impl]
 	if serve == nil || flag.NArg() > 0 {
@@ -54,7 +62,7 @@ func announce(address any, impl string) {
 
 // serveNet serves the usual way: a goroutine and a buffer per connection.
 func serveNet(s settings) error {
-	listener, err := net.Listen("tcp", s.address)
+	listener, err := s.listenNet()
 	if err != nil {
 		return err
 	}
@@ -76,6 +84,20 @@ func serveNet(s settings) error {
 		}
 		go serveConn(conn, d)
 	}
+}
+
+// listenNet listens, with TCP_DEFER_ACCEPT if that is asked for.
+func (s settings) listenNet() (net.Listener, error) {
+	var c net.ListenConfig
+	if s.deferred {
+		c.Control = func(_, _ string, raw syscall.RawConn) (err error) {
+			failed := raw.Control(func(fd uintptr) {
+				err = sys.SetsockoptInt(sys.FD(fd), sys.IPPROTO_TCP, sys.TCP_DEFER_ACCEPT, deferSeconds)
+			})
+			return errors.Join(failed, err)
+		}
+	}
+	return c.Listen(context.Background(), "tcp", s.address)
 }
 
 func serveConn(conn net.Conn, d *desk) {
