@@ -47,9 +47,15 @@ func TestTransferAllocatesNothing(t *testing.T) {
 			_, err := b.Receive(task, room)
 			must(t, err)
 		})
-		allocates(t, "a vectored send", freshMessage(t, a.Socket().FD()), func() {
+		allocates(t, "a vectored send of small buffers", 0, func() {
 			must(t, a.SendAllVectored(task, vector))
 			_, err := stream.ReceiveExactly(task, b, room[:len(data)])
+			must(t, err)
+		})
+		large := [][]byte{make([]byte, 700), make([]byte, 300)}
+		allocates(t, "a vectored send of large buffers", freshMessage(t, a.Socket().FD()), func() {
+			must(t, a.SendAllVectored(task, large))
+			_, err := stream.ReceiveExactly(task, b, room)
 			must(t, err)
 		})
 		allocates(t, "calls without waiting", 0, func() {

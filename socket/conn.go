@@ -143,55 +143,6 @@ func (c *Conn) SendAllVectored(t *loop.Task, buffers [][]byte) error {
 	return nil
 }
 
-func (c *Conn) sendVector(t *loop.Task, buffers [][]byte) (sent int, err error) {
-	v := vector{rest: buffers}
-	v.advance(0)
-	if len(v.rest) == 0 {
-		return 0, loop.Checkpoint(t)
-	}
-	var m Msg
-	for len(v.rest) > 0 {
-		m.Buffers = v.rest[:min(len(v.rest), sys.MaxBuffers)]
-		n, err := retry(t, &c.s, sys.Writable, func() (int, error) { return c.s.trySendMsg(&m, 0) })
-		if err != nil {
-			v.restore()
-			return sent, err
-		}
-		sent += n
-		v.advance(n)
-	}
-	return sent, nil
-}
-
-// vector is what is left of some buffers to be sent. The first of them is cut
-// in place, so that the rest can be handed to the kernel as it is.
-type vector struct {
-	rest  [][]byte
-	whole []byte // rest[0] before it was cut; nil if it was not
-}
-
-// advance drops n bytes from the front, and buffers that are empty.
-func (v *vector) advance(n int) {
-	for len(v.rest) > 0 && n >= len(v.rest[0]) {
-		n -= len(v.rest[0])
-		v.restore()
-		v.rest = v.rest[1:]
-	}
-	if n > 0 {
-		if v.whole == nil {
-			v.whole = v.rest[0]
-		}
-		v.rest[0] = v.rest[0][n:]
-	}
-}
-
-// restore makes the first buffer whole again.
-func (v *vector) restore() {
-	if v.whole != nil {
-		v.rest[0], v.whole = v.whole, nil
-	}
-}
-
 // SendEOF tells the peer that nothing more will be sent, see SHUT_WR in
 // shutdown(2); its reply can still be received. It is idempotent; a later send
 // answers ErrClosed. ErrBusy while another task sends. It is a checkpoint.

@@ -1,15 +1,12 @@
 package socket_test
 
 import (
-	"bytes"
 	"errors"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/looptest"
-	"github.com/lion-go/lion/loop/stream"
 	"github.com/lion-go/lion/socket"
 	"github.com/lion-go/lion/sys"
 )
@@ -60,82 +57,6 @@ func TestReset(t *testing.T) {
 		if !b.RemoteAddr().IsValid() {
 			t.Error("the peer of a broken connection is forgotten")
 		}
-		return nil
-	})
-}
-
-// TestVectored sends many buffers in pieces: each goes on at the right place,
-// and the caller's slice is as it was.
-func TestVectored(t *testing.T) {
-	run(t, func(task *loop.Task) error {
-		a, b := pair(task, t, socket.With(socket.SendBuffer, 10000))
-		defer closeAll(a, b)
-		rng := rand.New(rand.NewPCG(looptest.Seed(t), 1))
-		data := pattern(4 << 20)
-		var buffers [][]byte
-		for rest := data; len(rest) > 0; {
-			n := min(len(rest), rng.IntN(4000)*rng.IntN(2))
-			buffers = append(buffers, rest[:n:n])
-			rest = rest[n:]
-		}
-		buffers = append(buffers, nil)
-		lengths := make([]int, len(buffers))
-		for i, buffer := range buffers {
-			lengths[i] = len(buffer)
-		}
-		if len(buffers) <= sys.MaxBuffers {
-			t.Errorf("only %d buffers", len(buffers))
-		}
-		must(t, both(task,
-			func(task *loop.Task) error {
-				if err := a.SendAllVectored(task, buffers); err != nil {
-					return err
-				}
-				return a.SendEOF(task)
-			},
-			func(task *loop.Task) error {
-				got, err := receiveAll(task, b, 3000)
-				if !bytes.Equal(got, data) {
-					t.Errorf("%d bytes arrived of %d", len(got), len(data))
-				}
-				return err
-			}))
-		for i, buffer := range buffers {
-			if len(buffer) != lengths[i] {
-				t.Fatalf("buffer %d has %d bytes, and had %d", i, len(buffer), lengths[i])
-			}
-		}
-		want(t, "afterwards", a.SendAllVectored(task, buffers), loop.ErrClosed)
-		return nil
-	})
-}
-
-func TestVectoredCancelled(t *testing.T) {
-	run(t, func(task *loop.Task) error {
-		a, b := pair(task, t)
-		defer closeAll(a, b)
-		buffers := [][]byte{pattern(100), pattern(32 << 20), pattern(100)}
-		sent := 0
-		must(t, loop.Nurse(task, func(n *loop.Nursery) error {
-			must(t, n.Spawn(func(task *loop.Task) error {
-				err := a.SendAllVectored(task, buffers)
-				sent = stream.Sent(err, 0)
-				return err
-			}))
-			settle(task, t)
-			return n.Cancel("half-way")
-		}))
-		if len(buffers[0]) != 100 || len(buffers[1]) != 32<<20 {
-			t.Errorf("buffers of %d and %d bytes are left", len(buffers[0]), len(buffers[1]))
-		}
-		must(t, a.Close())
-		got, err := receiveAll(task, b, 1<<20)
-		if err != nil || len(got) != sent || sent <= 100 {
-			t.Errorf("%d bytes arrived, %d were sent: %v", len(got), sent, err)
-		}
-		must(t, looptest.AssertCheckpoint(task, t, func() error {
-			return b.SendAllVectored(task, [][]byte{nil, {}})
-		}))
 		return nil
 	})
 }
