@@ -43,7 +43,7 @@ func CloseNowait(fd FD) error { return Close(fd) }
 // Dup duplicates fd with F_DUPFD_CLOEXEC, fcntl(2). The duplicate shares the
 // nonblocking flag and is not inherited by children. Errors are Errno values.
 func Dup(fd FD) (FD, error) {
-	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	n, err := fcntl(fd, unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return Invalid, err
 	}
@@ -53,14 +53,30 @@ func Dup(fd FD) (FD, error) {
 // SetNonblock switches O_NONBLOCK of fd's open file on or off, fcntl(2). It
 // acts on every descriptor of that open file. Errors are Errno values.
 func SetNonblock(fd FD, on bool) error {
-	return unix.SetNonblock(int(fd), on)
+	flags, err := fcntl(fd, unix.F_GETFL, 0)
+	if err != nil {
+		return err
+	}
+	flags &^= unix.O_NONBLOCK
+	if on {
+		flags |= unix.O_NONBLOCK
+	}
+	_, err = fcntl(fd, unix.F_SETFL, flags)
+	return err
 }
 
 // Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
 // fcntl(2). Errors are Errno values.
 func Nonblocking(fd FD) (bool, error) {
-	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	flags, err := fcntl(fd, unix.F_GETFL, 0)
 	return flags&unix.O_NONBLOCK != 0, err
+}
+
+// fcntl is fcntl(2).
+func fcntl(fd FD, command, argument int) (int, error) {
+	return seam.AgainFor(func() (int, error) {
+		return unix.FcntlInt(uintptr(fd), command, argument)
+	})
 }
 
 // Pipe makes a pipe(2), both ends nonblocking, not inherited by children and
@@ -68,7 +84,7 @@ func Nonblocking(fd FD) (bool, error) {
 func Pipe() (r, w FD, err error) {
 	var p [2]int
 	syscall.ForkLock.RLock()
-	if err := unix.Pipe(p[:]); err != nil {
+	if err := seam.Again(func() error { return unix.Pipe(p[:]) }); err != nil {
 		syscall.ForkLock.RUnlock()
 		return Invalid, Invalid, err
 	}
@@ -76,7 +92,7 @@ func Pipe() (r, w FD, err error) {
 	unix.CloseOnExec(p[1])
 	syscall.ForkLock.RUnlock()
 	for _, fd := range p {
-		if err := setUpPipeEnd(fd); err != nil {
+		if err := setUpPipeEnd(FD(fd)); err != nil {
 			_ = unix.Close(p[0]) // The first error is the one to report.
 			_ = unix.Close(p[1])
 			return Invalid, Invalid, err
@@ -86,11 +102,11 @@ func Pipe() (r, w FD, err error) {
 }
 
 // setUpPipeEnd makes one end of a new pipe nonblocking and silent.
-func setUpPipeEnd(fd int) error {
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK); err != nil {
+func setUpPipeEnd(fd FD) error {
+	if _, err := fcntl(fd, unix.F_SETFL, unix.O_NONBLOCK); err != nil {
 		return err
 	}
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETNOSIGPIPE, 1)
+	_, err := fcntl(fd, unix.F_SETNOSIGPIPE, 1)
 	return err
 }
 

@@ -49,11 +49,13 @@ func millis(n uint32) time.Duration { return time.Duration(n) * time.Millisecond
 // socket, at the time when it connected or listened: LOCAL_PEERCRED and
 // LOCAL_PEERPID in unix(4). Sockets that are not connected are ENOTCONN.
 func PeerCredentials(fd FD) (Credentials, error) {
-	c, err := unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+	c, err := seam.AgainFor(func() (*unix.Xucred, error) {
+		return unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+	})
 	if err != nil {
 		return Credentials{}, err
 	}
-	pid, err := unix.GetsockoptInt(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERPID)
+	pid, err := GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID)
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // SetMaxFiles sets the soft limit of open descriptors (RLIMIT_NOFILE) and
@@ -14,25 +16,31 @@ import (
 // refuses more than the sysctl kern.maxfilesperproc; n is brought down to the
 // smaller of the two. Errors are Errno values.
 func SetMaxFiles(n uint64) (old uint64, err error) {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+	l, err := limits()
+	if err != nil {
 		return 0, err
 	}
 	old, l.Cur = l.Cur, min(n, l.Max)
-	if most, err := unix.SysctlUint32("kern.maxfilesperproc"); err == nil {
+	most, err := seam.AgainFor(func() (uint32, error) {
+		return unix.SysctlUint32("kern.maxfilesperproc")
+	})
+	if err == nil {
 		l.Cur = min(l.Cur, uint64(most))
 	}
-	return old, unix.Setrlimit(unix.RLIMIT_NOFILE, &l)
+	return old, seam.Again(func() error { return unix.Setrlimit(unix.RLIMIT_NOFILE, &l) })
 }
 
 // MaxFiles answers the soft and the hard limit of open descriptors. Errors are
 // Errno values.
 func MaxFiles() (soft, hard uint64, err error) {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
-		return 0, 0, err
-	}
-	return l.Cur, l.Max, nil
+	l, err := limits()
+	return l.Cur, l.Max, err
+}
+
+// limits are the soft and the hard limit of open descriptors.
+func limits() (l unix.Rlimit, err error) {
+	err = seam.Again(func() error { return unix.Getrlimit(unix.RLIMIT_NOFILE, &l) })
+	return l, err
 }
 
 // OpenFDs lists the process's open descriptors in ascending order, without
@@ -56,7 +64,7 @@ func OpenFDs() ([]FD, error) {
 		}
 		// The directory's own entry is closed by now, and some versions list
 		// entries that are not open.
-		if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err == nil {
+		if _, err := fcntl(FD(n), unix.F_GETFD, 0); err == nil {
 			fds = append(fds, FD(n))
 		}
 	}

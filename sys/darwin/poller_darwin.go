@@ -70,7 +70,7 @@ type Poller struct {
 // NewPoller makes a kqueue(2). Errors are Errno values.
 func NewPoller() (*Poller, error) {
 	syscall.ForkLock.RLock()
-	fd, err := unix.Kqueue()
+	fd, err := seam.AgainFor(unix.Kqueue)
 	if err == nil {
 		// No child inherits a kqueue, but exec in this process would keep it.
 		unix.CloseOnExec(fd)

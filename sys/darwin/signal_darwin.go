@@ -3,6 +3,8 @@ package darwin
 import (
 	"os"
 	"syscall"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // Interrupt, Terminate and Hangup are the signals that ask a server to stop or
@@ -30,7 +32,8 @@ func Raise(s os.Signal) error {
 	if !ok {
 		return EINVAL
 	}
-	if err := syscall.Kill(syscall.Getpid(), n); err != nil {
+	err := seam.Again(func() error { return syscall.Kill(syscall.Getpid(), n) })
+	if err != nil {
 		return os.NewSyscallError("kill", err)
 	}
 	return nil

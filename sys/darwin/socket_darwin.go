@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // A new socket needs three more calls on macOS: FD_CLOEXEC, while forks are
@@ -38,7 +40,7 @@ const prototypeRetries = 2
 // and not raising SIGPIPE. Errors are Errno values.
 func Socket(family, typ, proto int) (FD, error) {
 	syscall.ForkLock.RLock()
-	fd, err := unix.Socket(family, typ, proto)
+	fd, err := seam.AgainFor(func() (int, error) { return unix.Socket(family, typ, proto) })
 	if err == nil {
 		unix.CloseOnExec(fd)
 	}
@@ -58,7 +60,9 @@ func Socket(family, typ, proto int) (FD, error) {
 // only. Errors are Errno values.
 func SocketPair(family, typ, proto int) (a, b FD, err error) {
 	syscall.ForkLock.RLock()
-	fds, err := unix.Socketpair(family, typ, proto)
+	fds, err := seam.AgainFor(func() ([2]int, error) {
+		return unix.Socketpair(family, typ, proto)
+	})
 	if err == nil {
 		unix.CloseOnExec(fds[0])
 		unix.CloseOnExec(fds[1])
@@ -81,7 +85,7 @@ func SocketPair(family, typ, proto int) (a, b FD, err error) {
 // setUpSocket makes a new socket nonblocking and silent: fcntl(2),
 // SO_NOSIGPIPE in getsockopt(2).
 func setUpSocket(fd FD) error {
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK); err != nil {
+	if _, err := fcntl(fd, unix.F_SETFL, unix.O_NONBLOCK); err != nil {
 		return err
 	}
 	return SetsockoptInt(fd, SOL_SOCKET, unix.SO_NOSIGPIPE, 1)
@@ -90,7 +94,7 @@ func setUpSocket(fd FD) error {
 // Bind gives fd its local name, see bind(2). Binding to a path may wait for
 // the file system. Errors are Errno values.
 func Bind(fd FD, a *Sockaddr) error {
-	return answer(bind(fd, &a.raw, a.size))
+	return seam.Again(func() error { return answer(bind(fd, &a.raw, a.size)) })
 }
 
 // Listen makes fd accept connections, see listen(2). A larger backlog than
@@ -99,7 +103,7 @@ func Listen(fd FD, backlog int) error {
 	if backlog < 0 {
 		return EINVAL
 	}
-	return unix.Listen(int(fd), min(backlog, maxBacklog))
+	return seam.Again(func() error { return unix.Listen(int(fd), min(backlog, maxBacklog)) })
 }
 
 // Accept takes the next connection of a nonblocking listener, see accept(2);
@@ -196,27 +200,33 @@ func FinishConnect(fd FD) error {
 // how is SHUT_RD, SHUT_WR or SHUT_RDWR. macOS answers ENOTCONN also if the
 // peer has closed the connection already. Errors are Errno values.
 func Shutdown(fd FD, how int) error {
-	return unix.Shutdown(int(fd), how)
+	return seam.Again(func() error { return unix.Shutdown(int(fd), how) })
 }
 
 // Getsockname stores the local name of fd in a, see getsockname(2).
 func Getsockname(fd FD, a *Sockaddr) error {
-	n := storageSize
-	if e := getsockname(fd, &a.raw, &n); e != 0 {
-		a.Reset()
-		return answer(e)
-	}
-	a.came(n)
-	return nil
+	return a.ask(fd, false)
 }
 
 // Getpeername stores the peer's name in a, see getpeername(2); ENOTCONN if
 // there is none, EINVAL if the connection is over.
 func Getpeername(fd FD, a *Sockaddr) error {
-	n := storageSize
-	if e := getpeername(fd, &a.raw, &n); e != 0 {
+	return a.ask(fd, true)
+}
+
+// ask stores what getsockname(2) or getpeername(2) answer.
+func (a *Sockaddr) ask(fd FD, peer bool) error {
+	var n uint32
+	err := seam.Again(func() error {
+		n = storageSize
+		if peer {
+			return answer(getpeername(fd, &a.raw, &n))
+		}
+		return answer(getsockname(fd, &a.raw, &n))
+	})
+	if err != nil {
 		a.Reset()
-		return answer(e)
+		return err
 	}
 	a.came(n)
 	return nil

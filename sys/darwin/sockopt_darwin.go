@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // Options are numbers within a level, and most values are C ints of 32 bits;
@@ -104,7 +106,9 @@ func SetsockoptInt(fd FD, level, name, value int) error {
 	if int(v) != value {
 		return EINVAL
 	}
-	return answer(setsockopt(fd, level, name, unsafe.Pointer(&v), 4))
+	return seam.Again(func() error {
+		return answer(setsockopt(fd, level, name, unsafe.Pointer(&v), 4))
+	})
 }
 
 // GetsockoptInt is getsockopt(2) with a C int. Errors are as for
@@ -114,8 +118,11 @@ func GetsockoptInt(fd FD, level, name int) (int, error) {
 		return 0, errors.ErrUnsupported
 	}
 	v, n := int32(0), uint32(4)
-	if e := getsockopt(fd, level, name, unsafe.Pointer(&v), &n); e != 0 {
-		return 0, e
+	err := seam.Again(func() error {
+		return answer(getsockopt(fd, level, name, unsafe.Pointer(&v), &n))
+	})
+	if err != nil {
+		return 0, err
 	}
 	return int(v), nil
 }
@@ -125,7 +132,9 @@ func Setsockopt(fd FD, level, name int, value []byte) error {
 	if name == 0 {
 		return errors.ErrUnsupported
 	}
-	return answer(setsockopt(fd, level, name, base(value), uint32(len(value))))
+	return seam.Again(func() error {
+		return answer(setsockopt(fd, level, name, base(value), uint32(len(value))))
+	})
 }
 
 // Getsockopt is getsockopt(2) into value. It answers how many bytes the kernel
@@ -135,8 +144,11 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 		return 0, errors.ErrUnsupported
 	}
 	n := uint32(len(value))
-	if e := getsockopt(fd, level, name, base(value), &n); e != 0 {
-		return 0, e
+	err := seam.Again(func() error {
+		return answer(getsockopt(fd, level, name, base(value), &n))
+	})
+	if err != nil {
+		return 0, err
 	}
 	return int(n), nil
 }
@@ -152,5 +164,7 @@ func SetLinger(fd FD, on bool, seconds int) error {
 	if on {
 		l.Onoff = 1
 	}
-	return answer(setsockopt(fd, SOL_SOCKET, SO_LINGER, unsafe.Pointer(&l), unix.SizeofLinger))
+	return seam.Again(func() error {
+		return answer(setsockopt(fd, SOL_SOCKET, SO_LINGER, unsafe.Pointer(&l), unix.SizeofLinger))
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // What the poller remembers of its registrations; poller_linux.go says why.
@@ -137,12 +139,19 @@ func (p *Poller) control(fd FD, e *entry, known bool) error {
 		first, second, healable = second, first, ENOENT
 	}
 	p.stats.Controls++
-	err := unix.EpollCtl(int(p.epoll), first, int(fd), &event)
+	err := p.epollControl(first, fd, &event)
 	if err == healable {
 		p.stats.Controls++
-		err = unix.EpollCtl(int(p.epoll), second, int(fd), &event)
+		err = p.epollControl(second, fd, &event)
 	}
 	return err
+}
+
+// epollControl is epoll_ctl(2).
+func (p *Poller) epollControl(operation int, fd FD, event *unix.EpollEvent) error {
+	return seam.Again(func() error {
+		return unix.EpollCtl(int(p.epoll), operation, int(fd), event)
+	})
 }
 
 // rearm notes that a once-registration has reported, and registers the rest
@@ -175,7 +184,7 @@ func (p *Poller) unregister(fd FD, key uint64) {
 	}
 	p.stats.Controls++
 	// It fails if the descriptor is closed; then nothing is left to drop.
-	_ = unix.EpollCtl(int(p.epoll), unix.EPOLL_CTL_DEL, int(fd), nil)
+	_ = p.epollControl(unix.EPOLL_CTL_DEL, fd, nil)
 	p.drop(fd)
 }
 

@@ -72,37 +72,51 @@ func CloseNowait(fd FD) error {
 // Dup duplicates fd, see F_DUPFD_CLOEXEC in fcntl(2). The copy is not
 // inherited by children and shares the O_NONBLOCK flag with fd.
 func Dup(fd FD) (FD, error) {
-	for {
-		copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		switch err {
-		case nil:
-			return FD(copied), nil
-		case unix.EINTR:
-		default:
-			return Invalid, err
-		}
+	copied, err := fcntl(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return Invalid, err
 	}
+	return FD(copied), nil
 }
 
 // SetNonblock sets or clears O_NONBLOCK of fd. Descriptors made by this
 // package are nonblocking already; those adopted from elsewhere must be made
 // so before Accept, Read or Write is called on them.
 func SetNonblock(fd FD, on bool) error {
-	return unix.SetNonblock(int(fd), on)
+	flags, err := fcntl(fd, unix.F_GETFL, 0)
+	if err != nil {
+		return err
+	}
+	flags &^= unix.O_NONBLOCK
+	if on {
+		flags |= unix.O_NONBLOCK
+	}
+	_, err = fcntl(fd, unix.F_SETFL, flags)
+	return err
 }
 
 // Nonblocking reports whether O_NONBLOCK of fd's open file is set, F_GETFL in
 // fcntl(2).
 func Nonblocking(fd FD) (bool, error) {
-	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	flags, err := fcntl(fd, unix.F_GETFL, 0)
 	return flags&unix.O_NONBLOCK != 0, err
+}
+
+// fcntl is fcntl(2).
+func fcntl(fd FD, command, argument int) (int, error) {
+	return seam.AgainFor(func() (int, error) {
+		return unix.FcntlInt(uintptr(fd), command, argument)
+	})
 }
 
 // Pipe makes a pipe, see pipe2(2): both ends nonblocking and not inherited by
 // children.
 func Pipe() (r, w FD, err error) {
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	err = seam.Again(func() error {
+		return unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK)
+	})
+	if err != nil {
 		return Invalid, Invalid, err
 	}
 	return FD(ends[0]), FD(ends[1]), nil

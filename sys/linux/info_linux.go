@@ -60,7 +60,9 @@ func micros(n uint32) time.Duration { return time.Duration(n) * time.Microsecond
 // socket, at the time when it connected or listened: SO_PEERCRED in unix(7).
 // Sockets that are not connected, and other families, are ENOTCONN.
 func PeerCredentials(fd FD) (Credentials, error) {
-	c, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	c, err := seam.AgainFor(func() (*unix.Ucred, error) {
+		return unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
 	if err != nil {
 		return Credentials{}, err
 	}

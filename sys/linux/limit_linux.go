@@ -6,28 +6,35 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // SetMaxFiles sets the soft limit of open descriptors and returns the one
 // before, see RLIMIT_NOFILE in getrlimit(2). More than the hard limit is
 // EINVAL. It concerns the whole process.
 func SetMaxFiles(n uint64) (old uint64, err error) {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+	limit, err := limits()
+	if err != nil {
 		return 0, err
 	}
 	old, limit.Cur = limit.Cur, n
-	return old, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	return old, seam.Again(func() error {
+		return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	})
 }
 
 // MaxFiles is the limit of open descriptors of this process: the soft one,
 // which counts, and the hard one, up to which the soft one may be raised.
 func MaxFiles() (soft, hard uint64, err error) {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, 0, err
-	}
-	return limit.Cur, limit.Max, nil
+	limit, err := limits()
+	return limit.Cur, limit.Max, err
+}
+
+// limits are the soft and the hard limit of open descriptors.
+func limits() (limit syscall.Rlimit, err error) {
+	err = seam.Again(func() error { return syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) })
+	return limit, err
 }
 
 // OpenFDs lists the open descriptors of this process, in no order, from

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // How events are waited for, see epoll(7).
@@ -124,11 +126,13 @@ func NewPoller() (*Poller, error) {
 // newPoller makes a poller that is nested unless the runtime refuses. Without
 // watchable it does refuse: it watches only descriptors that have O_NONBLOCK.
 func newPoller(watchable bool) (*Poller, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	fd, err := seam.AgainFor(func() (int, error) {
+		return unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.SetNonblock(fd, watchable); err != nil {
+	if err := SetNonblock(FD(fd), watchable); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -151,12 +155,14 @@ func newPoller(watchable bool) (*Poller, error) {
 // addEventfd makes the descriptor by which Wake ends a blocking wait. It is
 // the only one registered with the generation 0.
 func (p *Poller) addEventfd() error {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	fd, err := seam.AgainFor(func() (int, error) {
+		return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	})
 	if err != nil {
 		return err
 	}
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
-	if err := unix.EpollCtl(int(p.epoll), unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+	if err := p.epollControl(unix.EPOLL_CTL_ADD, FD(fd), &event); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -387,14 +393,14 @@ func (p *Poller) writeEventfd() {
 	defer p.mu.Unlock()
 	if p.eventfd != Invalid {
 		// EAGAIN means that it counts to 2^64 already: readable, as wanted.
-		_, _ = unix.Write(int(p.eventfd), eventfdOne[:])
+		_, _ = Write(p.eventfd, eventfdOne[:])
 	}
 }
 
 // drainEventfd takes the wake-up that this Wait returns for. In this order: a
 // Wake before the second step counts for this Wait, one after it writes again.
 func (p *Poller) drainEventfd() {
-	_, _ = unix.Read(int(p.eventfd), p.count[:])
+	_, _ = Read(p.eventfd, p.count[:])
 	p.woken.Store(false)
 }
 

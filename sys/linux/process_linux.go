@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // A child inherits the descriptors that it is given, under the numbers that it
@@ -20,12 +22,14 @@ func StartProcess(path string, argv, env []string, files []FD) (pid int, err err
 	for i, fd := range files {
 		numbers[i] = uintptr(fd)
 	}
-	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: numbers})
+	return seam.AgainFor(func() (int, error) {
+		return syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: numbers})
+	})
 }
 
 // CloseOnExec keeps children from inheriting fd, see FD_CLOEXEC in fcntl(2).
 func CloseOnExec(fd FD) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
+	_, err := fcntl(fd, unix.F_SETFD, unix.FD_CLOEXEC)
 	return err
 }
 
@@ -34,11 +38,15 @@ func CloseOnExec(fd FD) error {
 // somebody else has it.
 func TryLock(name string) (lock FD, err error) {
 	for {
-		fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		fd, err := seam.AgainFor(func() (int, error) {
+			const flags = unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC | unix.O_NOFOLLOW
+			return unix.Open(name, flags, 0o600)
+		})
 		if err != nil {
 			return Invalid, err
 		}
-		if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		err = seam.Again(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+		if err != nil {
 			_ = unix.Close(fd)
 			if err == unix.EWOULDBLOCK {
 				err = WouldBlock
@@ -47,11 +55,13 @@ func TryLock(name string) (lock FD, err error) {
 		}
 		// Who had it before may have removed the file meanwhile.
 		var own, named unix.Stat_t
-		if err := unix.Fstat(fd, &own); err != nil {
+		err = seam.Again(func() error { return unix.Fstat(fd, &own) })
+		if err != nil {
 			_ = unix.Close(fd)
 			return Invalid, err
 		}
-		if unix.Stat(name, &named) == nil && own.Dev == named.Dev && own.Ino == named.Ino {
+		err = seam.Again(func() error { return unix.Stat(name, &named) })
+		if err == nil && own.Dev == named.Dev && own.Ino == named.Ino {
 			return FD(fd), nil
 		}
 		_ = unix.Close(fd)
@@ -61,8 +71,8 @@ func TryLock(name string) (lock FD, err error) {
 // Unlock removes the file of a lock and gives the lock back, in this order: so
 // nobody holds a lock whose file is there for somebody else.
 func Unlock(lock FD, name string) error {
-	err := unix.Unlink(name)
-	if closed := unix.Close(int(lock)); err == nil {
+	err := seam.Again(func() error { return unix.Unlink(name) })
+	if closed := Close(lock); err == nil {
 		err = closed
 	}
 	return err

@@ -3,6 +3,8 @@ package linux
 import (
 	"os"
 	"syscall"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // The signals that ask a program to stop or to read its configuration again,
@@ -30,7 +32,8 @@ func Raise(s os.Signal) error {
 	if !ok {
 		return EINVAL
 	}
-	if err := syscall.Kill(syscall.Getpid(), n); err != nil {
+	err := seam.Again(func() error { return syscall.Kill(syscall.Getpid(), n) })
+	if err != nil {
 		return os.NewSyscallError("kill", err)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // Facts about sockets on Linux, hence this code: a nonblocking call is never
@@ -23,7 +25,9 @@ const (
 // Socket makes a socket, see socket(2), nonblocking and not inherited by
 // children from birth.
 func Socket(family, typ, proto int) (FD, error) {
-	fd, err := unix.Socket(family, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	fd, err := seam.AgainFor(func() (int, error) {
+		return unix.Socket(family, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	})
 	if err != nil {
 		return Invalid, err
 	}
@@ -33,7 +37,9 @@ func Socket(family, typ, proto int) (FD, error) {
 // SocketPair makes two connected sockets, see socketpair(2), nonblocking and
 // not inherited by children. Linux knows them for AF_UNIX only.
 func SocketPair(family, typ, proto int) (a, b FD, err error) {
-	fds, err := unix.Socketpair(family, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	fds, err := seam.AgainFor(func() ([2]int, error) {
+		return unix.Socketpair(family, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	})
 	if err != nil {
 		return Invalid, Invalid, err
 	}
@@ -43,9 +49,11 @@ func SocketPair(family, typ, proto int) (a, b FD, err error) {
 // Bind gives fd its local name, see bind(2). Binding to a path may wait for
 // the file system.
 func Bind(fd FD, a *Sockaddr) error {
-	_, _, e := syscall.Syscall(unix.SYS_BIND, uintptr(fd),
-		uintptr(unsafe.Pointer(&a.raw)), uintptr(a.size))
-	return answer(e)
+	return seam.Again(func() error {
+		_, _, e := syscall.Syscall(unix.SYS_BIND, uintptr(fd),
+			uintptr(unsafe.Pointer(&a.raw)), uintptr(a.size))
+		return answer(e)
+	})
 }
 
 // maxBacklog bounds what Listen passes on. The kernel lowers it further to
@@ -58,7 +66,7 @@ func Listen(fd FD, backlog int) error {
 	if backlog < 0 {
 		return EINVAL
 	}
-	return unix.Listen(int(fd), min(backlog, maxBacklog))
+	return seam.Again(func() error { return unix.Listen(int(fd), min(backlog, maxBacklog)) })
 }
 
 // Accept takes the next connection of a nonblocking listener, see accept4(2);
@@ -110,7 +118,7 @@ func Connect(fd FD, a *Sockaddr) error {
 // the pending error of fd (SO_ERROR in socket(7)), so a second call after a
 // failure knows less than the first.
 func FinishConnect(fd FD) error {
-	pending, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	pending, err := GetsockoptInt(fd, SOL_SOCKET, SO_ERROR)
 	if err != nil {
 		return err
 	}
@@ -128,7 +136,7 @@ func FinishConnect(fd FD) error {
 // Shutdown closes one or both directions of a connection, see shutdown(2);
 // how is SHUT_RD, SHUT_WR or SHUT_RDWR.
 func Shutdown(fd FD, how int) error {
-	return unix.Shutdown(int(fd), how)
+	return seam.Again(func() error { return unix.Shutdown(int(fd), how) })
 }
 
 // Getsockname stores the local name of fd in a, see getsockname(2).
@@ -144,12 +152,15 @@ func Getpeername(fd FD, a *Sockaddr) error {
 
 // ask stores what getsockname(2) or getpeername(2) answer.
 func (a *Sockaddr) ask(trap uintptr, fd FD) error {
-	a.size = sizeofAny
-	_, _, e := syscall.RawSyscall(trap, uintptr(fd),
-		uintptr(unsafe.Pointer(&a.raw)), uintptr(unsafe.Pointer(&a.size)))
-	if e != 0 {
-		a.Reset()
+	err := seam.Again(func() error {
+		a.size = sizeofAny
+		_, _, e := syscall.RawSyscall(trap, uintptr(fd),
+			uintptr(unsafe.Pointer(&a.raw)), uintptr(unsafe.Pointer(&a.size)))
 		return answer(e)
+	})
+	if err != nil {
+		a.Reset()
+		return err
 	}
 	a.clip()
 	return nil

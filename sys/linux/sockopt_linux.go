@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // Options are numbers within a level, and most values are C ints of 32 bits;
@@ -111,7 +113,7 @@ func SetsockoptInt(fd FD, level, name, value int) error {
 	if int64(value) < math.MinInt32 || int64(value) > math.MaxInt32 {
 		return EINVAL
 	}
-	return unix.SetsockoptInt(int(fd), level, name, value)
+	return seam.Again(func() error { return unix.SetsockoptInt(int(fd), level, name, value) })
 }
 
 // GetsockoptInt is the value of an option that is an int, see getsockopt(2).
@@ -120,7 +122,7 @@ func GetsockoptInt(fd FD, level, name int) (int, error) {
 	if name == 0 {
 		return 0, errors.ErrUnsupported
 	}
-	return unix.GetsockoptInt(int(fd), level, name)
+	return seam.AgainFor(func() (int, error) { return unix.GetsockoptInt(int(fd), level, name) })
 }
 
 // Setsockopt sets an option whose value is given in the kernel's form. A name
@@ -129,9 +131,12 @@ func Setsockopt(fd FD, level, name int, value []byte) error {
 	if name == 0 {
 		return errors.ErrUnsupported
 	}
-	_, _, e := syscall.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
-		uintptr(unsafe.Pointer(unsafe.SliceData(value))), uintptr(len(value)), 0)
-	return answer(e)
+	return seam.Again(func() error {
+		_, _, e := syscall.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level),
+			uintptr(name), uintptr(unsafe.Pointer(unsafe.SliceData(value))),
+			uintptr(len(value)), 0)
+		return answer(e)
+	})
 }
 
 // Getsockopt stores an option in the kernel's form in value and says how many
@@ -142,10 +147,14 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 		return 0, errors.ErrUnsupported
 	}
 	size := uint32(len(value))
-	_, _, e := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
-		uintptr(unsafe.Pointer(unsafe.SliceData(value))), uintptr(unsafe.Pointer(&size)), 0)
-	if e != 0 {
-		return 0, answer(e)
+	err := seam.Again(func() error {
+		_, _, e := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level),
+			uintptr(name), uintptr(unsafe.Pointer(unsafe.SliceData(value))),
+			uintptr(unsafe.Pointer(&size)), 0)
+		return answer(e)
+	})
+	if err != nil {
+		return 0, err
 	}
 	return int(size), nil
 }
@@ -161,5 +170,7 @@ func SetLinger(fd FD, on bool, seconds int) error {
 	if on {
 		linger.Onoff = 1
 	}
-	return unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &linger)
+	return seam.Again(func() error {
+		return unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &linger)
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // The kernel knows an IPv6 zone by the number of an interface, people know it
@@ -71,10 +73,10 @@ func interfaceName(scope uint32) string {
 
 // askInterface makes an ioctl about interfaces, for which any socket will do.
 func askInterface(what uint, request *unix.Ifreq) error {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := Socket(AF_UNIX, SOCK_DGRAM, 0)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	return unix.IoctlIfreq(fd, what, request)
+	defer Close(fd)
+	return seam.Again(func() error { return unix.IoctlIfreq(int(fd), what, request) })
 }

@@ -177,7 +177,9 @@ func NewPoller(kernel Kernel) (*Poller, error) {
 		reports: make([]report, 0, maxHarvest),
 	}
 	wake := [1]Kevent{{Filter: FilterUser, Flags: FlagAdd | FlagEnable | FlagClear}}
-	n, err := kernel.Kevent(wake[:], p.harvest[:1], 0)
+	n, err := seam.AgainFor(func() (int, error) { // adding twice is harmless
+		return kernel.Kevent(wake[:], p.harvest[:1], 0)
+	})
 	if err == nil && n > 0 && p.harvest[0].Flags&FlagError != 0 {
 		err = syscall.Errno(p.harvest[0].Data)
 	}
@@ -212,6 +214,7 @@ func (p *Poller) Wake() {
 	if !p.closed {
 		// A trigger cannot fail while the knote exists, and it exists as long
 		// as the kqueue does.
+		// An interrupted one has been applied.
 		_, _ = p.kernel.Kevent(trigger[:], nil, 0)
 	}
 }
