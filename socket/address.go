@@ -53,7 +53,7 @@ func parseAddrPort(text string) (netip.AddrPort, error) {
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return ap, fmt.Errorf("%w: address %q: want a literal like 127.0.0.1:80 or [::1]:80; "+
-			"names have to be resolved first", loop.ErrMisuse, text)
+			"a name has to be resolved first, see Listen and package resolver", loop.ErrMisuse, text)
 	}
 	return ap, nil
 }

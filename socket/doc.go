@@ -35,7 +35,7 @@
 //
 // # Datagrams
 //
-// A datagram socket is a Socket; RecvFrom and SendTo are all that a simple
+// A datagram socket is a Socket, made by ListenUDP or ConnectUDP; RecvFrom and SendTo are all that a simple
 // protocol needs, and allocate nothing. RecvMsg and SendMsg add buffers in
 // pieces, flags (sys.MSG_TRUNC: a datagram was cut) and control data: where a
 // datagram came to (ReceivePacketInfo), its hop limit, its class with ECN, its

@@ -12,18 +12,11 @@ import (
 // control data tell.
 func ExampleSocket_RecvBatch() {
 	err := loop.Run(func(t *loop.Task) error {
-		at, err := socket.ParseAddr("127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		s, err := socket.New(t.Loop(), at.Family(), sys.SOCK_DGRAM, 0)
+		s, err := socket.ListenUDP(t.Loop(), "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
 		defer s.Close()
-		if err := s.Bind(at); err != nil {
-			return err
-		}
 		if err := socket.ReceivePacketInfo.Set(s, true); err != nil {
 			return err
 		}

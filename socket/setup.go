@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"github.com/lion-go/lion/loop"
-	"github.com/lion-go/lion/sys"
 )
 
 // DefaultBacklog is how many connections may wait to be accepted: a burst of
@@ -14,7 +13,7 @@ const DefaultBacklog = 4096
 
 // setup is what the options of ListenTCP, ConnectTCP and their like say.
 type setup struct {
-	backlog int
+	backlog int // 0: not said
 	local   netip.AddrPort
 	apply   []func(*Socket) error
 	dual    bool
@@ -58,7 +57,7 @@ func WithLocalAddr(ap netip.AddrPort) SetupOption {
 }
 
 func newSetup(opts []SetupOption) (*setup, error) {
-	c := &setup{backlog: DefaultBacklog}
+	c := &setup{}
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -67,17 +66,25 @@ func newSetup(opts []SetupOption) (*setup, error) {
 	return c, nil
 }
 
-// socket makes a stream socket of the family with the options applied.
-func (c *setup) socket(l *loop.Loop, family int) (*Socket, error) {
-	s, err := New(l, family, sys.SOCK_STREAM, 0)
+// socket makes a socket of the family and type with the options applied.
+func (c *setup) socket(l *loop.Loop, family, typ int) (*Socket, error) {
+	s, err := New(l, family, typ, 0)
 	if err != nil {
 		return nil, err
 	}
-	for _, apply := range c.apply {
-		if err := apply(s); err != nil {
-			_ = s.Close()
-			return nil, err
-		}
+	if err := c.applyTo(s); err != nil {
+		_ = s.Close()
+		return nil, err
 	}
 	return s, nil
+}
+
+// applyTo sets the options of the caller.
+func (c *setup) applyTo(s *Socket) error {
+	for _, apply := range c.apply {
+		if err := apply(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }

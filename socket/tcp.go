@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"os"
@@ -43,7 +44,7 @@ func (c *setup) connect(t *loop.Task, to Addr) (*Conn, error) {
 	if err := c.unix.refuse(); err != nil {
 		return nil, err
 	}
-	s, err := c.socket(t.Loop(), to.Family())
+	s, err := c.socket(t.Loop(), to.Family(), sys.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
@@ -97,29 +98,37 @@ func ListenTCP(l *loop.Loop, address string, opts ...SetupOption) (*Listener, er
 }
 
 func (c *setup) listenText(l *loop.Loop, address string) (*Listener, error) {
-	if port, ok := strings.CutPrefix(address, ":"); ok {
-		return c.listenEverywhere(l, port)
-	}
-	ap, err := parseAddrPort(address)
+	at, everywhere, err := parseListen(address)
 	if err != nil {
 		return nil, err
 	}
-	return c.listen(l, InetAddr(ap))
-}
-
-// listenEverywhere listens on the unspecified address of IPv6 for both
-// families or, where there is no IPv6, on that of IPv4.
-func (c *setup) listenEverywhere(l *loop.Loop, port string) (*Listener, error) {
-	ap, err := parseAddrPort("[::]:" + port)
-	if err != nil {
-		return nil, err
-	}
-	c.dual = true
-	ln, err := c.listen(l, InetAddr(ap))
-	if errors.Is(err, sys.EAFNOSUPPORT) || errors.Is(err, sys.EADDRNOTAVAIL) {
-		return c.listen(l, InetAddr(netip.AddrPortFrom(netip.IPv4Unspecified(), ap.Port())))
+	c.dual = everywhere
+	ln, err := c.listen(l, InetAddr(at))
+	if everywhere && lacksIPv6(err) {
+		return c.listen(l, InetAddr(onIPv4(at)))
 	}
 	return ln, err
+}
+
+// parseListen takes an address to listen on. One without a host is everywhere:
+// the unspecified address of IPv6 for both families or, where there is no IPv6,
+// that of IPv4.
+func parseListen(address string) (at netip.AddrPort, everywhere bool, err error) {
+	if port, ok := strings.CutPrefix(address, ":"); ok {
+		at, err = parseAddrPort("[::]:" + port)
+		return at, true, err
+	}
+	at, err = parseAddrPort(address)
+	return at, false, err
+}
+
+// lacksIPv6 reports whether an error says that the machine has no IPv6.
+func lacksIPv6(err error) bool {
+	return errors.Is(err, sys.EAFNOSUPPORT) || errors.Is(err, sys.EADDRNOTAVAIL)
+}
+
+func onIPv4(at netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())
 }
 
 func (c *setup) listen(l *loop.Loop, at Addr) (*Listener, error) {
@@ -145,17 +154,15 @@ func (c *setup) prepare(s *Socket, at Addr) error {
 			return err
 		}
 	}
-	for _, apply := range c.apply {
-		if err := apply(s); err != nil {
-			return err
-		}
+	if err := c.applyTo(s); err != nil {
+		return err
 	}
 	if err := s.Bind(at); err != nil {
 		return err
 	}
 	err := c.unix.bound(at)
 	if err == nil {
-		err = s.Listen(c.backlog)
+		err = s.Listen(cmp.Or(c.backlog, DefaultBacklog))
 	}
 	if path, ok := pathOf(at); ok && err != nil {
 		_ = os.Remove(path) // that it failed is the news
