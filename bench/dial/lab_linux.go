@@ -1,13 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/lion-go/lion/bench/internal/lab"
 )
 
 // The laboratory is a network namespace with a pair of virtual interfaces that are connected
@@ -32,7 +31,7 @@ const (
 // run enters the laboratory and measures there.
 func run(o options) error {
 	if os.Getenv(labEnv) == "" {
-		return enter()
+		return lab.Enter(labEnv)
 	}
 	dir, err := os.MkdirTemp("", "lion-dial")
 	if err != nil {
@@ -43,30 +42,6 @@ func run(o options) error {
 		return fmt.Errorf("setting up the network: %w", err)
 	}
 	return measure(o)
-}
-
-// enter starts the program again, in namespaces of its own.
-func enter() error {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), labEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := labCommand(cmd).Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return errors.New("the measurement failed")
-	}
-	return err
-}
-
-// labCommand makes a command run in namespaces of its own.
-func labCommand(cmd *exec.Cmd) *exec.Cmd {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
-	return cmd
 }
 
 // furnish sets up interfaces, addresses and names.
@@ -84,10 +59,8 @@ func furnish(hosts string) error {
 			commands = append(commands, "neigh add "+dead+" lladdr "+mac+" dev v0 nud permanent")
 		}
 	}
-	for _, command := range commands {
-		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", command, err, out)
-		}
+	if err := lab.IP(commands...); err != nil {
+		return err
 	}
 	return nameHosts(hosts)
 }
@@ -103,8 +76,5 @@ func nameHosts(path string) error {
 	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 		return err
 	}
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("mount: %w", err)
-	}
-	return syscall.Mount(path, "/etc/hosts", "", syscall.MS_BIND, "")
+	return lab.Cover("/etc/hosts", path)
 }

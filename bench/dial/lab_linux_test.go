@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/lion-go/lion/bench/internal/lab"
 )
 
 // The laboratory runs in a process of its own: the test binary starts itself.
@@ -30,7 +32,7 @@ func TestLab(t *testing.T) {
 	t.Setenv("DIAL_TEST_CASE", "1 dead IPv6, live IPv4")
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), labEnv+"=1")
-	out, err := labCommand(cmd).CombinedOutput()
+	out, err := lab.Command(cmd).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "1 dead IPv6, live IPv4") {
 		t.Errorf("%v: %s", err, out)
 	}
