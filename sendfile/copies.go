@@ -9,6 +9,7 @@ import (
 	"github.com/lion-go/lion/loop/stream"
 	"github.com/lion-go/lion/loop/worker"
 	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
 )
 
 // Where the kernel does not help, pieces are read and sent. A read from the
@@ -46,6 +47,9 @@ func (x *transfer) sendCopies(t *loop.Task, to stream.Sender) error {
 
 // copyOver goes on with a connection for which the kernel does not help.
 func (x *transfer) copyOver(t *loop.Task, claim socket.Claim) error {
+	if err := x.sendBytes(t, claim, &x.header, sys.MSG_MORE); err != nil {
+		return err
+	}
 	err := x.pieces(t, func(b []byte) (sent int, err error) {
 		for sent < len(b) && err == nil {
 			var n int
@@ -57,7 +61,7 @@ func (x *transfer) copyOver(t *loop.Task, claim socket.Claim) error {
 	if err != nil {
 		return err
 	}
-	return x.end(t, claim)
+	return x.sendBytes(t, claim, &x.trailer, 0)
 }
 
 // pieces reads what is left of a regular file and has it sent.
@@ -65,10 +69,7 @@ func (x *transfer) pieces(t *loop.Task, send func(b []byte) (int, error)) error 
 	buf := lend()
 	defer giveBack(buf)
 	for x.left > 0 {
-		if err := x.warm(t); err != nil {
-			return err
-		}
-		n, err := x.f.ReadAt((*buf)[:min(x.left, piece)], x.offset)
+		n, err := x.read(t, (*buf)[:min(x.left, piece)])
 		if n == 0 {
 			if errors.Is(err, io.EOF) {
 				err = x.short()
@@ -76,7 +77,9 @@ func (x *transfer) pieces(t *loop.Task, send func(b []byte) (int, error)) error 
 			return err
 		}
 		n, err = send((*buf)[:n])
-		x.advance(n)
+		x.offset += int64(n)
+		x.left -= int64(n)
+		x.note(n)
 		if err != nil {
 			return err
 		}
@@ -122,9 +125,10 @@ func (x *transfer) readOn(t *loop.Task, all bool) ([]byte, error) {
 	if !all {
 		size = min(size, x.left)
 	}
+	f := x.f // the rest of x may be another transfer's by then
 	return worker.Value(t, func(*worker.Job) ([]byte, error) {
 		b := make([]byte, size)
-		n, err := x.f.Read(b)
+		n, err := f.Read(b)
 		if n > 0 {
 			err = nil
 		}

@@ -1,19 +1,23 @@
 // Package sendfile moves bytes from files to streams, and from one connection
 // to another, with as few copies and system calls as the system allows.
 //
-//	f, err := os.Open("index.html")
+//	f, info, err := sendfile.Open("index.html")
 //	...
-//	n, err := sendfile.Send(t, conn, f, 0, -1, sendfile.WithHeader(header))
+//	n, err := sendfile.Send(t, conn, f, 0, info.Size(), sendfile.WithHeader(header))
 //
 // Send leaves the position of the file alone: any number of tasks can send from
 // one *os.File at once, so a server can keep its files open. On Linux the bytes
 // never pass through user space, and a header shares a packet with the first of
-// them. Elsewhere, over TLS, and for what is no regular file, they are read and
-// sent in pieces; callers need not care, and MethodUsed tells.
+// them. Up to 16 KiB go by one read and one send, which costs less. Elsewhere, over
+// TLS, and for what is no regular file, they are read and sent in pieces; callers
+// need not care, and MethodUsed tells.
+//
+// Who opens a file for each answer uses Open, and gives Send the size that it has
+// told: what is known need not be asked again.
 //
 // A file that is not in the page cache would make its loop wait for the disk,
-// and with it every other task. Where the system tells (Linux), such parts are
-// read by a worker first, and then sent from the cache.
+// and with it every other task. Where the system tells (Linux), each part is
+// looked for before it is sent, and read by a worker if it is not there.
 //
 // Copy moves what one connection receives to another: by reads and writes while
 // pieces are small, by splice(2) when they come in bulk.

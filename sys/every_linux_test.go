@@ -42,7 +42,7 @@ var everyCall = map[string]func(t *testing.T){
 	"SetsockoptInt GetsockoptInt Setsockopt Getsockopt":                     everyOption,
 	"RecvMsg SendMsg RecvMMsg SendMMsg SetMembership SetMulticastInterface": everyOfDatagrams,
 	"SocketPair PeerCredentials Dup SetNonblock Nonblocking CloseOnExec " +
-		"Pipe Read Write Sendfile Splice Cached": everyOfDescriptors,
+		"Pipe Read Write Sendfile Splice Cached ReadCached": everyOfDescriptors,
 	"FileConn FileListener FilePacketConn DupConn":                             everyOfNet,
 	"StartProcess TryLock Unlock MaxFiles SetMaxFiles OpenFDs Residents Raise": everyOfProcesses,
 }
@@ -175,13 +175,17 @@ func everyOfDescriptors(t *testing.T) {
 	file, err := os.Open(name)
 	must(t, err)
 	defer file.Close()
-	if n, err := sys.Sendfile(a, sys.FD(file.Fd()), 0, 8); n != 8 || err != nil {
+	if n, err := sys.Sendfile(a, sys.FD(file.Fd()), []byte("a "), 0, 8); n != 10 || err != nil {
 		t.Errorf("sent %d bytes of a file: %v", n, err)
 	}
 	// Not every file system can tell.
-	if err := second(sys.Cached(sys.FD(file.Fd()), 0)); err != nil &&
+	if err := second(sys.Cached(sys.FD(file.Fd()), 0, 8)); err != nil &&
 		!errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("cached: %v", err)
+	}
+	if n, err := sys.ReadCached(sys.FD(file.Fd()), text[:], 4); !errors.Is(err, errors.ErrUnsupported) &&
+		string(text[:n]) != "file" {
+		t.Errorf("read %q from the cache: %v", text[:n], err)
 	}
 }
 

@@ -213,6 +213,10 @@ const ReusePortBalances = darwin.ReusePortBalances
 // how names are found: macOS keeps it in its configuration daemon.
 const NamesInFiles = darwin.NamesInFiles
 
+// O_NONBLOCK is a flag for os.OpenFile: it does not wait for the other end of a
+// FIFO.
+const O_NONBLOCK = darwin.O_NONBLOCK
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET        = darwin.AF_INET
@@ -745,27 +749,40 @@ func Unlock(lock FD, name string) (err error) {
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.
 // errors.ErrUnsupported if this file cannot be sent so.
-func Sendfile(socket, file FD, offset int64, n int) (r0 int, err error) {
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (r0 int, err error) {
 	call := faults.Enter("Sendfile", socket, file)
 	if call.Err != nil {
 		err = call.Err
 		return
 	}
 	n = call.Cut(n)
-	r0, err = darwin.Sendfile(socket, file, offset, n)
+	r0, err = darwin.Sendfile(socket, file, head, offset, n)
 	call.Leave()
 	return
 }
 
-// Cached answers errors.ErrUnsupported: Darwin does not tell what would be read
-// from a disk.
-func Cached(file FD, offset int64) (r0 bool, err error) {
+// ReadCached answers errors.ErrUnsupported: Darwin does not tell what would be
+// read from a disk.
+func ReadCached(file FD, b []byte, offset int64) (r0 int, err error) {
+	call := faults.Enter("ReadCached", file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	b = b[:call.Cut(len(b))]
+	r0, err = darwin.ReadCached(file, b, offset)
+	call.Leave()
+	return
+}
+
+// Cached answers errors.ErrUnsupported; see ReadCached.
+func Cached(file FD, offset, n int64) (r0 bool, err error) {
 	call := faults.Enter("Cached", file)
 	if call.Err != nil {
 		err = call.Err
 		return
 	}
-	r0, err = darwin.Cached(file, offset)
+	r0, err = darwin.Cached(file, offset, n)
 	call.Leave()
 	return
 }

@@ -219,6 +219,9 @@ const ReusePortBalances = windows.ReusePortBalances
 // how names are found: Windows keeps it in its registry.
 const NamesInFiles = windows.NamesInFiles
 
+// O_NONBLOCK is no flag here: opening a file does not wait for anybody.
+const O_NONBLOCK = windows.O_NONBLOCK
+
 // Families, types, levels, options and flags, from ws2def.h, winsock2.h,
 // ws2ipdef.h and mstcpip.h. A name that is 0 here, other than AF_UNSPEC,
 // IPPROTO_IP and SHUT_RD, does not exist on Windows: as an option it answers
@@ -727,27 +730,40 @@ func Unlock(lock FD, name string) (err error) {
 }
 
 // Sendfile answers errors.ErrUnsupported.
-func Sendfile(socket, file FD, offset int64, n int) (r0 int, err error) {
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (r0 int, err error) {
 	call := faults.Enter("Sendfile", socket, file)
 	if call.Err != nil {
 		err = call.Err
 		return
 	}
 	n = call.Cut(n)
-	r0, err = windows.Sendfile(socket, file, offset, n)
+	r0, err = windows.Sendfile(socket, file, head, offset, n)
 	call.Leave()
 	return
 }
 
-// Cached answers errors.ErrUnsupported: Windows does not tell what would be
+// ReadCached answers errors.ErrUnsupported: Windows does not tell what would be
 // read from a disk.
-func Cached(file FD, offset int64) (r0 bool, err error) {
+func ReadCached(file FD, b []byte, offset int64) (r0 int, err error) {
+	call := faults.Enter("ReadCached", file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	b = b[:call.Cut(len(b))]
+	r0, err = windows.ReadCached(file, b, offset)
+	call.Leave()
+	return
+}
+
+// Cached answers errors.ErrUnsupported; see ReadCached.
+func Cached(file FD, offset, n int64) (r0 bool, err error) {
 	call := faults.Enter("Cached", file)
 	if call.Err != nil {
 		err = call.Err
 		return
 	}
-	r0, err = windows.Cached(file, offset)
+	r0, err = windows.Cached(file, offset, n)
 	call.Leave()
 	return
 }

@@ -210,6 +210,10 @@ const ReusePortBalances = darwin.ReusePortBalances
 // how names are found: macOS keeps it in its configuration daemon.
 const NamesInFiles = darwin.NamesInFiles
 
+// O_NONBLOCK is a flag for os.OpenFile: it does not wait for the other end of a
+// FIFO.
+const O_NONBLOCK = darwin.O_NONBLOCK
+
 // Address families, socket types, protocols and levels.
 const (
 	AF_INET        = darwin.AF_INET
@@ -466,13 +470,18 @@ func Unlock(lock FD, name string) error { return darwin.Unlock(lock, name) }
 // Sendfile sends up to n bytes of the file, from the offset on, over a stream
 // socket; see sendfile(2). Zero bytes are the end of the file.
 // errors.ErrUnsupported if this file cannot be sent so.
-func Sendfile(socket, file FD, offset int64, n int) (int, error) {
-	return darwin.Sendfile(socket, file, offset, n)
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return darwin.Sendfile(socket, file, head, offset, n)
 }
 
-// Cached answers errors.ErrUnsupported: Darwin does not tell what would be read
-// from a disk.
-func Cached(file FD, offset int64) (bool, error) { return darwin.Cached(file, offset) }
+// ReadCached answers errors.ErrUnsupported: Darwin does not tell what would be
+// read from a disk.
+func ReadCached(file FD, b []byte, offset int64) (int, error) {
+	return darwin.ReadCached(file, b, offset)
+}
+
+// Cached answers errors.ErrUnsupported; see ReadCached.
+func Cached(file FD, offset, n int64) (bool, error) { return darwin.Cached(file, offset, n) }
 
 // Splice answers errors.ErrUnsupported: Darwin has no such call.
 func Splice(from, to FD, n int) (int, error) { return darwin.Splice(from, to, n) }

@@ -219,6 +219,10 @@ const ReusePortBalances = linux.ReusePortBalances
 // how names are found: Linux has no other place for it.
 const NamesInFiles = linux.NamesInFiles
 
+// O_NONBLOCK is a flag for os.OpenFile: it does not wait for the other end of a
+// FIFO, nor does package os ask fcntl(2) four times about a regular file.
+const O_NONBLOCK = linux.O_NONBLOCK
+
 // Address families, see address_families(7).
 const (
 	AF_UNSPEC = linux.AF_UNSPEC
@@ -493,17 +497,31 @@ func TryLock(name string) (lock FD, err error) { return linux.TryLock(name) }
 // nobody holds a lock whose file is there for somebody else.
 func Unlock(lock FD, name string) error { return linux.Unlock(lock, name) }
 
-// Sendfile sends up to n bytes of the file, from the offset on, over a stream
-// socket; see sendfile(2). Zero bytes are the end of the file.
-// errors.ErrUnsupported if this file cannot be sent so.
-func Sendfile(socket, file FD, offset int64, n int) (int, error) {
-	return linux.Sendfile(socket, file, offset, n)
+// Sendfile sends head, and then up to n bytes of the file, from the offset on,
+// over a stream socket; see sendfile(2) and MSG_MORE in send(2). It returns how
+// many bytes of both went. If there is no head zero bytes are the end of the file.
+// errors.ErrUnsupported if this file cannot be sent so. n must not be 0.
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return linux.Sendfile(socket, file, head, offset, n)
 }
 
-// Cached reports whether the byte of the file at the offset can be read without
-// waiting for a disk; so can the end of the file. errors.ErrUnsupported if the
-// file system does not tell.
-func Cached(file FD, offset int64) (bool, error) { return linux.Cached(file, offset) }
+// ReadCached reads into b what the page cache has of the file from the offset
+// on, without waiting for a disk: WouldBlock if it has nothing, and maybe less
+// than b before a part that it lacks. Zero bytes are the end of the file.
+// errors.ErrUnsupported if the file system does not tell; ESPIPE for what has no
+// offsets.
+func ReadCached(file FD, b []byte, offset int64) (int, error) {
+	return linux.ReadCached(file, b, offset)
+}
+
+// Cached reports whether n bytes of the file, from the offset on, can be read
+// without waiting for a disk. cachestat(2) knows of every page whether it is
+// there, but tells only those who own the file or may write it, and counts pages
+// that are still being read. So the last byte is read as well, since a read-ahead
+// fills pages in order; and where cachestat does not tell, one byte of every
+// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the file system does not
+// tell; ESPIPE for what has no offsets.
+func Cached(file FD, offset, n int64) (bool, error) { return linux.Cached(file, offset, n) }
 
 // Splice moves up to n bytes from one descriptor to another, of which one is a
 // pipe; see splice(2). It never waits. Zero bytes are the end of a stream.

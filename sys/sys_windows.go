@@ -216,6 +216,9 @@ const ReusePortBalances = windows.ReusePortBalances
 // how names are found: Windows keeps it in its registry.
 const NamesInFiles = windows.NamesInFiles
 
+// O_NONBLOCK is no flag here: opening a file does not wait for anybody.
+const O_NONBLOCK = windows.O_NONBLOCK
+
 // Families, types, levels, options and flags, from ws2def.h, winsock2.h,
 // ws2ipdef.h and mstcpip.h. A name that is 0 here, other than AF_UNSPEC,
 // IPPROTO_IP and SHUT_RD, does not exist on Windows: as an option it answers
@@ -448,13 +451,18 @@ func TryLock(name string) (lock FD, err error) { return windows.TryLock(name) }
 func Unlock(lock FD, name string) error { return windows.Unlock(lock, name) }
 
 // Sendfile answers errors.ErrUnsupported.
-func Sendfile(socket, file FD, offset int64, n int) (int, error) {
-	return windows.Sendfile(socket, file, offset, n)
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return windows.Sendfile(socket, file, head, offset, n)
 }
 
-// Cached answers errors.ErrUnsupported: Windows does not tell what would be
+// ReadCached answers errors.ErrUnsupported: Windows does not tell what would be
 // read from a disk.
-func Cached(file FD, offset int64) (bool, error) { return windows.Cached(file, offset) }
+func ReadCached(file FD, b []byte, offset int64) (int, error) {
+	return windows.ReadCached(file, b, offset)
+}
+
+// Cached answers errors.ErrUnsupported; see ReadCached.
+func Cached(file FD, offset, n int64) (bool, error) { return windows.Cached(file, offset, n) }
 
 // Splice answers errors.ErrUnsupported: Windows has no such call.
 func Splice(from, to FD, n int) (int, error) { return windows.Splice(from, to, n) }

@@ -202,12 +202,12 @@ func sendOne(t *loop.Task, c stream.Stream, f *os.File, n int64) error {
 }
 
 func openAndSend(t *loop.Task, c stream.Stream, name string) error {
-	f, err := os.Open(name)
+	f, info, err := sendfile.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return sendOne(t, c, f, -1)
+	return sendOne(t, c, f, info.Size())
 }
 
 // What other tasks notice of a file that is not in the page cache: how late a

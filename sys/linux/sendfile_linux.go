@@ -14,25 +14,37 @@ import (
 //   - sendfile(2) takes the offset from its caller and leaves the position of
 //     the file alone, so that many can send from one descriptor at once.
 //   - It reads from the disk what is not in the page cache, and the thread
-//     waits meanwhile. preadv2(2) with RWF_NOWAIT tells beforehand (Cached).
+//     waits meanwhile. preadv2(2) with RWF_NOWAIT reads only what is there
+//     (ReadCached), and cachestat(2), since Linux 6.5, counts it (Cached).
 //   - splice(2) needs a pipe on one side. EAGAIN may be about either side, so
 //     callers must know how full the pipe is.
 //   - Those that move bytes are ordinary system calls, not raw ones: they may
 //     take long, and the scheduler should be able to go on without the thread.
 
-// Sendfile sends up to n bytes of the file, from the offset on, over a stream
-// socket; see sendfile(2). Zero bytes are the end of the file.
-// errors.ErrUnsupported if this file cannot be sent so.
-func Sendfile(socket, file FD, offset int64, n int) (int, error) {
+// Sendfile sends head, and then up to n bytes of the file, from the offset on,
+// over a stream socket; see sendfile(2) and MSG_MORE in send(2). It returns how
+// many bytes of both went. If there is no head zero bytes are the end of the file.
+// errors.ErrUnsupported if this file cannot be sent so. n must not be 0.
+func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	before := 0
+	if len(head) > 0 {
+		sent, err := Send(socket, head, MSG_MORE)
+		if err != nil || sent < len(head) {
+			return sent, err
+		}
+		before = sent
+	}
 	for {
 		sent, err := unix.Sendfile(int(socket), int(file), &offset, n)
-		switch err {
-		case nil:
-			return sent, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+		switch {
+		case err == nil:
+			return before + sent, nil
+		case err == unix.EINTR:
+		case before > 0:
+			return before, nil // the next call meets it again
+		case err == unix.EAGAIN:
 			return 0, WouldBlock
-		case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
+		case err == unix.EINVAL, err == unix.ENOSYS, err == unix.EOPNOTSUPP:
 			return 0, errors.ErrUnsupported
 		default:
 			return 0, err
@@ -40,30 +52,104 @@ func Sendfile(socket, file FD, offset int64, n int) (int, error) {
 	}
 }
 
-// Cached reports whether the byte of the file at the offset can be read without
-// waiting for a disk; so can the end of the file. errors.ErrUnsupported if the
-// file system does not tell.
-func Cached(file FD, offset int64) (bool, error) {
-	var b [1]byte
-	iov := unix.Iovec{Base: &b[0]}
+// O_NONBLOCK is a flag for os.OpenFile: it does not wait for the other end of a
+// FIFO, nor does package os ask fcntl(2) four times about a regular file.
+const O_NONBLOCK = unix.O_NONBLOCK
+
+// ReadCached reads into b what the page cache has of the file from the offset
+// on, without waiting for a disk: WouldBlock if it has nothing, and maybe less
+// than b before a part that it lacks. Zero bytes are the end of the file.
+// errors.ErrUnsupported if the file system does not tell; ESPIPE for what has no
+// offsets.
+func ReadCached(file FD, b []byte, offset int64) (int, error) {
+	iov := unix.Iovec{Base: unsafe.SliceData(b)}
 	iov.SetLen(len(b))
 	high := uintptr(uint64(offset) >> (longBits - 1) >> 1) // none where a long holds it all
 	for {
 		//lion:opt rawsyscall
-		_, _, e := syscall.RawSyscall6(unix.SYS_PREADV2, uintptr(file), uintptr(unsafe.Pointer(&iov)), 1,
+		n, _, e := syscall.RawSyscall6(unix.SYS_PREADV2, uintptr(file), uintptr(unsafe.Pointer(&iov)), 1,
 			uintptr(offset), high, unix.RWF_NOWAIT)
 		switch e {
 		case 0:
-			return true, nil
+			return int(n), nil
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return false, nil
+			return 0, WouldBlock
 		case unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL:
-			return false, errors.ErrUnsupported
+			return 0, errors.ErrUnsupported
 		default:
-			return false, e
+			return 0, e
 		}
 	}
+}
+
+// probeStep is how far apart the bytes are that Cached reads where cachestat(2)
+// does not tell: what a disk is asked for at once is rarely less.
+const probeStep = 32 << 10
+
+// Cached reports whether n bytes of the file, from the offset on, can be read
+// without waiting for a disk. cachestat(2) knows of every page whether it is
+// there, but tells only those who own the file or may write it, and counts pages
+// that are still being read. So the last byte is read as well, since a read-ahead
+// fills pages in order; and where cachestat does not tell, one byte of every
+// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the file system does not
+// tell; ESPIPE for what has no offsets.
+func Cached(file FD, offset, n int64) (bool, error) {
+	if n <= 0 {
+		return true, nil
+	}
+	if cached, err := probe(file, offset+n-1); !cached || err != nil {
+		return false, err
+	}
+	first, last := offset&^(pageSize-1), offset+n-1
+	if last-first < pageSize {
+		return true, nil
+	}
+	if n, err := countCached(file, first, last-first+1); err == nil {
+		return n > last/pageSize-first/pageSize, nil
+	}
+	return probeAll(file, offset, last)
+}
+
+// countCached is how many pages of a part of the file the page cache has.
+func countCached(file FD, offset, n int64) (int64, error) {
+	part := unix.CachestatRange{Off: uint64(offset), Len: uint64(n)}
+	var found unix.Cachestat_t
+	for {
+		//lion:opt rawsyscall
+		_, _, e := syscall.RawSyscall6(unix.SYS_CACHESTAT, uintptr(file),
+			uintptr(unsafe.Pointer(&part)), uintptr(unsafe.Pointer(&found)), 0, 0, 0)
+		switch e {
+		case 0:
+			return int64(found.Cache), nil
+		case unix.EINTR:
+		default:
+			return 0, e
+		}
+	}
+}
+
+// probeAll is what Cached does where cachestat does not tell.
+func probeAll(file FD, first, last int64) (bool, error) {
+	for at := first; at < last; at += probeStep {
+		if cached, err := probe(file, at); !cached || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// pageSize is what cachestat counts in.
+var pageSize = int64(unix.Getpagesize())
+
+// probe reports whether a byte of the file is in the page cache.
+func probe(file FD, offset int64) (bool, error) {
+	var b [1]byte
+	_, err := ReadCached(file, b[:], offset)
+	if err == WouldBlock {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // longBits is the size of a long of C, in which preadv2 takes half an offset.

@@ -1,0 +1,57 @@
+package sendfile
+
+import (
+	"os"
+	"sync"
+
+	"github.com/lion-go/lion/sys"
+)
+
+// transfer is one call of Send. It is used again, and with it the functions that
+// it hands to others: their arguments and results lie here, so that sending
+// allocates next to nothing.
+type transfer struct {
+	config
+	f      *os.File
+	raw    syscallConn // of f
+	offset int64
+	left   int64
+	sent   int64
+	used   Method
+
+	fresh bool    // the page cache has been seen to have the next part
+	blind bool    // the system does not tell
+	buf   *[]byte // lent
+	body  []byte  // in it: all that is to be sent, if it is little
+
+	onSend, onLook, onRead func(file uintptr)               // sendNow, lookNow, readNow
+	part                   func(socket sys.FD) (int, error) // sendPart
+	socket                 sys.FD
+	room                   []byte // what readNow fills, from there
+	from                   int64
+	n                      int
+	err                    error
+}
+
+// syscallConn is what SyscallConn answers.
+type syscallConn interface{ Control(func(fd uintptr)) error }
+
+// transfers are those that are not in use.
+//
+//lion:opt transfer-pool: five allocations fewer for each call of Send
+var transfers = sync.Pool{New: func() any {
+	x := &transfer{}
+	x.onSend, x.onLook, x.onRead = x.sendNow, x.lookNow, x.readNow
+	x.part = x.sendPart
+	return x
+}}
+
+func takeTransfer() *transfer { return transfers.Get().(*transfer) }
+
+func (x *transfer) giveBack() {
+	if x.buf != nil {
+		giveBack(x.buf)
+	}
+	*x = transfer{onSend: x.onSend, onLook: x.onLook, onRead: x.onRead, part: x.part}
+	transfers.Put(x)
+}
