@@ -46,17 +46,29 @@ func (s Static) Lookup(t *loop.Task, name string, family int) ([]netip.Addr, err
 }
 
 // System is the Backend that asks the system's own resolver, or any other
-// net.Resolver, on a worker. It cannot be stopped halfway there: a slot stays
-// taken until the system answers, also if everybody has left.
+// net.Resolver, on a worker. On Windows it asks by GetAddrInfoExW, and cancels the
+// lookup when everybody has left. Elsewhere, under Wine, and with a Resolver it cannot
+// be stopped halfway there: a slot stays taken until the system answers, also if
+// everybody has left.
 type System struct {
-	// Resolver is whom to ask; nil stands for net.DefaultResolver, which asks
-	// libSystem on Darwin and GetAddrInfoW on Windows.
+	// Resolver is whom to ask; nil stands for the system, by way of
+	// net.DefaultResolver where it has no lookups that can be cancelled:
+	// that asks libSystem on Darwin.
 	Resolver *net.Resolver
+
+	names nativeNames // nil: the system's, unless there is a Resolver
 }
 
-// Lookup asks on a worker. It is a checkpoint; a cancelled call returns at
-// once, and the context of the resolver is cancelled.
+// Lookup asks on a worker. It is a checkpoint. A cancelled call returns at once;
+// on Windows the lookup has ended then, elsewhere the context of the resolver is
+// cancelled.
 func (s System) Lookup(t *loop.Task, name string, family int) ([]netip.Addr, error) {
+	if names := s.native(); names != nil {
+		addrs, err := askNative(t, names, name, family)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return addrs, err
+		}
+	}
 	resolver := s.resolver()
 	network := "ip4"
 	if family == inet6 {
@@ -104,7 +116,8 @@ func fromNet(name string, err error) error {
 // askBackend asks the backend through the throttle.
 func (r *Resolver) askBackend(t *loop.Task, s *settings, name string, c *found) (status, error) {
 	p := &pair{r: r, c: c, name: name}
-	_, stays := s.backend.(System)
+	system, stays := s.backend.(System)
+	stays = stays && system.native() == nil
 	key := flightKey{name: lowerName(name), generation: s.generation, stays: stays}
 	n := 0
 	for _, f := range []family{v6, v4} {

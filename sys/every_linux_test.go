@@ -26,6 +26,7 @@ const rounds = 4
 // unsupported are the functions of the table that Linux does not have.
 var unsupported = map[string]func() error{
 	"CloseHandle":           func() error { return sys.CloseHandle(1) },
+	"BeginNameLookup":       func() error { return second(sys.BeginNameLookup("x", sys.AF_INET)) },
 	"OpenOverlapped":        func() error { return second(sys.OpenOverlapped("x", false)) },
 	"OverlappedPipe":        func() error { _, _, err := sys.OverlappedPipe(); return err },
 	"Poller.WatchKevent":    func() error { return new(sys.Poller).WatchKevent(sys.Kevent{}) },

@@ -48,6 +48,12 @@ type TCPInfo = darwin.TCPInfo
 // be reused, and neither it nor its buffers escape.
 type Msg = darwin.Msg
 
+// A NameFailure is what an error of the system's resolver of names means.
+type NameFailure = darwin.NameFailure
+
+// NameLookup is a lookup by the system's resolver that is under way.
+type NameLookup = darwin.NameLookup
+
 // Interest is a set of readiness conditions.
 type Interest = darwin.Interest
 
@@ -135,6 +141,16 @@ const (
 	MCAST_LEAVE_SOURCE_GROUP = darwin.MCAST_LEAVE_SOURCE_GROUP
 	MCAST_BLOCK_SOURCE       = darwin.MCAST_BLOCK_SOURCE
 	MCAST_UNBLOCK_SOURCE     = darwin.MCAST_UNBLOCK_SOURCE
+)
+
+// The meanings.
+const (
+	NameUnclear     = darwin.NameUnclear
+	NameNotFound    = darwin.NameNotFound
+	NameWithoutData = darwin.NameWithoutData
+	NameTryAgain    = darwin.NameTryAgain
+	NameRefused     = darwin.NameRefused
+	NameCancelled   = darwin.NameCancelled
 )
 
 // More options at SOL_SOCKET, see getsockopt(2). 0: absent on macOS.
@@ -597,6 +613,25 @@ func SetMulticastInterface(fd FD, family, index int) (err error) {
 	call.Leave()
 	return
 }
+
+// NameLookups reports whether this system has lookups that can be cancelled: macOS
+// has none.
+func NameLookups() bool { return darwin.NameLookups() }
+
+// BeginNameLookup is errors.ErrUnsupported here.
+func BeginNameLookup(name string, family int) (r0 *NameLookup, err error) {
+	call := faults.Enter("BeginNameLookup")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, err = darwin.BeginNameLookup(name, family)
+	call.Leave()
+	return
+}
+
+// NameFailureOf is NameUnclear here.
+func NameFailureOf(err error) NameFailure { return darwin.NameFailureOf(err) }
 
 // FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
 // *net.TCPConn, for one. It takes the descriptor over, and closes it if it

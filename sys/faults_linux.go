@@ -56,6 +56,12 @@ type TCPInfo = linux.TCPInfo
 // be reused, and neither it nor its buffers escape.
 type Msg = linux.Msg
 
+// A NameFailure is what an error of the system's resolver of names means.
+type NameFailure = linux.NameFailure
+
+// NameLookup is a lookup by the system's resolver that is under way.
+type NameLookup = linux.NameLookup
+
 // Kevent is one event of kqueue(2), or a change.
 type Kevent = linux.Kevent
 
@@ -153,6 +159,16 @@ const (
 	MCAST_LEAVE_SOURCE_GROUP = linux.MCAST_LEAVE_SOURCE_GROUP
 	MCAST_BLOCK_SOURCE       = linux.MCAST_BLOCK_SOURCE
 	MCAST_UNBLOCK_SOURCE     = linux.MCAST_UNBLOCK_SOURCE
+)
+
+// The meanings.
+const (
+	NameUnclear     = linux.NameUnclear
+	NameNotFound    = linux.NameNotFound
+	NameWithoutData = linux.NameWithoutData
+	NameTryAgain    = linux.NameTryAgain
+	NameRefused     = linux.NameRefused
+	NameCancelled   = linux.NameCancelled
 )
 
 // More options at SOL_SOCKET, see socket(7).
@@ -626,6 +642,25 @@ func SetMulticastInterface(fd FD, family, index int) (err error) {
 	call.Leave()
 	return
 }
+
+// NameLookups reports whether this system has lookups that can be cancelled: Linux
+// has none.
+func NameLookups() bool { return linux.NameLookups() }
+
+// BeginNameLookup is errors.ErrUnsupported here.
+func BeginNameLookup(name string, family int) (r0 *NameLookup, err error) {
+	call := faults.Enter("BeginNameLookup")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, err = linux.BeginNameLookup(name, family)
+	call.Leave()
+	return
+}
+
+// NameFailureOf is NameUnclear here.
+func NameFailureOf(err error) NameFailure { return linux.NameFailureOf(err) }
 
 // FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
 // *net.TCPConn, for one. It takes the descriptor over, and closes it if it

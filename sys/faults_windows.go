@@ -49,6 +49,12 @@ type TCPInfo = windows.TCPInfo
 // allocates nothing.
 type Msg = windows.Msg
 
+// A NameFailure is what an error of the system's resolver of names means.
+type NameFailure = windows.NameFailure
+
+// NameLookup is a lookup by the system's resolver that is under way.
+type NameLookup = windows.NameLookup
+
 // Interest, Event and PollerStatistics are shared by all systems.
 type (
 	Interest         = windows.Interest
@@ -137,6 +143,16 @@ const (
 	MCAST_LEAVE_SOURCE_GROUP = windows.MCAST_LEAVE_SOURCE_GROUP
 	MCAST_BLOCK_SOURCE       = windows.MCAST_BLOCK_SOURCE
 	MCAST_UNBLOCK_SOURCE     = windows.MCAST_UNBLOCK_SOURCE
+)
+
+// The meanings.
+const (
+	NameUnclear     = windows.NameUnclear
+	NameNotFound    = windows.NameNotFound
+	NameWithoutData = windows.NameWithoutData
+	NameTryAgain    = windows.NameTryAgain
+	NameRefused     = windows.NameRefused
+	NameCancelled   = windows.NameCancelled
 )
 
 // More options at SOL_SOCKET; none exists on Windows in the form that it has
@@ -584,6 +600,28 @@ func SetMulticastInterface(fd FD, family, index int) (err error) {
 	call.Leave()
 	return
 }
+
+// NameLookups reports whether this system has lookups that can be cancelled: Windows
+// 8 and later, and not Wine once a lookup has shown what it is.
+func NameLookups() bool { return windows.NameLookups() }
+
+// BeginNameLookup asks the system's resolver for the addresses of a name in one
+// family, AF_INET or AF_INET6, see GetAddrInfoExW. It does not wait; Wait must
+// follow. Where lookups cannot be cancelled it is errors.ErrUnsupported; a name with
+// a NUL is EINVAL.
+func BeginNameLookup(name string, family int) (r0 *NameLookup, err error) {
+	call := faults.Enter("BeginNameLookup")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, err = windows.BeginNameLookup(name, family)
+	call.Leave()
+	return
+}
+
+// NameFailureOf is what an error of Wait or BeginNameLookup means.
+func NameFailureOf(err error) NameFailure { return windows.NameFailureOf(err) }
 
 // FileConn is for Unix: it answers errors.ErrUnsupported, and the socket stays
 // as it is.

@@ -41,6 +41,12 @@ type TCPInfo = darwin.TCPInfo
 // be reused, and neither it nor its buffers escape.
 type Msg = darwin.Msg
 
+// A NameFailure is what an error of the system's resolver of names means.
+type NameFailure = darwin.NameFailure
+
+// NameLookup is a lookup by the system's resolver that is under way.
+type NameLookup = darwin.NameLookup
+
 // Interest is a set of readiness conditions.
 type Interest = darwin.Interest
 
@@ -132,6 +138,16 @@ const (
 	MCAST_LEAVE_SOURCE_GROUP = darwin.MCAST_LEAVE_SOURCE_GROUP
 	MCAST_BLOCK_SOURCE       = darwin.MCAST_BLOCK_SOURCE
 	MCAST_UNBLOCK_SOURCE     = darwin.MCAST_UNBLOCK_SOURCE
+)
+
+// The meanings.
+const (
+	NameUnclear     = darwin.NameUnclear
+	NameNotFound    = darwin.NameNotFound
+	NameWithoutData = darwin.NameWithoutData
+	NameTryAgain    = darwin.NameTryAgain
+	NameRefused     = darwin.NameRefused
+	NameCancelled   = darwin.NameCancelled
 )
 
 // More options at SOL_SOCKET, see getsockopt(2). 0: absent on macOS.
@@ -414,6 +430,18 @@ func SetMembership(fd FD, change int, group, source netip.Addr, index int) error
 func SetMulticastInterface(fd FD, family, index int) error {
 	return darwin.SetMulticastInterface(fd, family, index)
 }
+
+// NameLookups reports whether this system has lookups that can be cancelled: macOS
+// has none.
+func NameLookups() bool { return darwin.NameLookups() }
+
+// BeginNameLookup is errors.ErrUnsupported here.
+func BeginNameLookup(name string, family int) (*NameLookup, error) {
+	return darwin.BeginNameLookup(name, family)
+}
+
+// NameFailureOf is NameUnclear here.
+func NameFailureOf(err error) NameFailure { return darwin.NameFailureOf(err) }
 
 // FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
 // *net.TCPConn, for one. It takes the descriptor over, and closes it if it

@@ -49,6 +49,12 @@ type TCPInfo = linux.TCPInfo
 // be reused, and neither it nor its buffers escape.
 type Msg = linux.Msg
 
+// A NameFailure is what an error of the system's resolver of names means.
+type NameFailure = linux.NameFailure
+
+// NameLookup is a lookup by the system's resolver that is under way.
+type NameLookup = linux.NameLookup
+
 // Poller waits for descriptors to become ready. It belongs to one thread,
 // except for Wake.
 type Poller = linux.Poller
@@ -150,6 +156,16 @@ const (
 	MCAST_LEAVE_SOURCE_GROUP = linux.MCAST_LEAVE_SOURCE_GROUP
 	MCAST_BLOCK_SOURCE       = linux.MCAST_BLOCK_SOURCE
 	MCAST_UNBLOCK_SOURCE     = linux.MCAST_UNBLOCK_SOURCE
+)
+
+// The meanings.
+const (
+	NameUnclear     = linux.NameUnclear
+	NameNotFound    = linux.NameNotFound
+	NameWithoutData = linux.NameWithoutData
+	NameTryAgain    = linux.NameTryAgain
+	NameRefused     = linux.NameRefused
+	NameCancelled   = linux.NameCancelled
 )
 
 // More options at SOL_SOCKET, see socket(7).
@@ -443,6 +459,18 @@ func SetMembership(fd FD, change int, group, source netip.Addr, index int) error
 func SetMulticastInterface(fd FD, family, index int) error {
 	return linux.SetMulticastInterface(fd, family, index)
 }
+
+// NameLookups reports whether this system has lookups that can be cancelled: Linux
+// has none.
+func NameLookups() bool { return linux.NameLookups() }
+
+// BeginNameLookup is errors.ErrUnsupported here.
+func BeginNameLookup(name string, family int) (*NameLookup, error) {
+	return linux.BeginNameLookup(name, family)
+}
+
+// NameFailureOf is NameUnclear here.
+func NameFailureOf(err error) NameFailure { return linux.NameFailureOf(err) }
 
 // FileConn makes a net.Conn of a connected socket, for ordinary goroutines: a
 // *net.TCPConn, for one. It takes the descriptor over, and closes it if it
