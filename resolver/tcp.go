@@ -29,7 +29,11 @@ func (a *attempt) startTCP(list ...*asked) error {
 	if open == nil {
 		return nil
 	}
-	return a.x.nursery.Spawn(func(t *loop.Task) error { return a.exchangeTCP(t, open) })
+	a.x.talks++ // from now on: the task may begin when all is answered
+	return a.x.nursery.Spawn(func(t *loop.Task) error {
+		defer func() { a.x.talks-- }()
+		return a.exchangeTCP(t, open)
+	})
 }
 
 // exchangeTCP asks and reads until all questions are answered. If that fails,
