@@ -33,6 +33,9 @@ type config struct {
 	maxBytes       int64
 }
 
+// shortUsage follows the complaint about arguments that make no sense.
+const shortUsage = "usage: get [flags] URL; get -help lists the flags\n"
+
 const usage = `usage: get [flags] URL
 
 Get fetches the document at an http or https URL. A URL without a scheme is https.

@@ -80,7 +80,7 @@ func (f *fetch) tlsConfig(at *url.URL) (*tls.Config, error) {
 // draw shows a race to those who asked for it.
 func (f *fetch) draw(trace *eyeballs.Trace) error {
 	if f.trace {
-		fmt.Fprint(f.stderr, trace)
+		fmt.Fprint(f.said, trace)
 	}
 	if f.traceSVG == "" {
 		return nil

@@ -14,7 +14,7 @@ import (
 // statusError is an answer that is an error in the words of HTTP.
 type statusError struct{ status string }
 
-func (e *statusError) Error() string { return "the server answered " + e.status }
+func (e *statusError) Error() string { return "the server answered " + escape(e.status, "") }
 
 // outputError is a failure to write the document.
 type outputError struct{ err error }

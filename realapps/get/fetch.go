@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 type fetch struct {
 	*config
 	stdout, stderr io.Writer
+	said           printable // standard error, for all but the progress bar
 }
 
 // maxHeader bounds the header of an answer: a server that never ends its header would
@@ -79,13 +81,17 @@ func (f *fetch) visit(t *loop.Task, at *url.URL) (next *url.URL, err error) {
 		code == http.StatusTemporaryRedirect, code == http.StatusPermanentRedirect:
 		next, err := response.Location()
 		if err != nil {
-			return nil, fmt.Errorf("the server answered %s to nowhere: %w", response.Status, err)
+			return nil, fmt.Errorf("the server answered %s to nowhere: %w", escape(response.Status, ""), err)
 		}
 		return next, checkURL(next)
 	case code >= 400:
 		// The words of the server are for a person, and never for the file.
-		words := io.LimitReader(response.Body, maxWords)
-		return nil, errors.Join(&statusError{response.Status}, transfer(f.stderr, words, nil))
+		words, err := io.ReadAll(io.LimitReader(response.Body, maxWords))
+		words = bytes.ReplaceAll(words, []byte("\r\n"), []byte("\n"))
+		if _, failed := f.said.Write(words); failed != nil {
+			err = errors.Join(err, &outputError{failed})
+		}
+		return nil, errors.Join(&statusError{response.Status}, err)
 	}
 	return nil, f.save(t, response)
 }
@@ -108,7 +114,11 @@ func (f *fetch) ask(conn *stdnet.TaskConn, at *url.URL) (*http.Response, error) 
 		if err != nil {
 			return nil, fmt.Errorf("reading the answer of %s: %w", at.Host, err)
 		}
-		if response.StatusCode >= 200 || response.StatusCode == http.StatusSwitchingProtocols {
+		switch {
+		case response.StatusCode == http.StatusSwitchingProtocols:
+			return nil, fmt.Errorf("the server answered %s, but nobody asked for another protocol",
+				escape(response.Status, ""))
+		case response.StatusCode >= 200:
 			limited.left = -1
 			return response, nil
 		}

@@ -276,7 +276,7 @@ func TestUsage(t *testing.T) {
 		{"-insecure", "-cacert", "x", "x"}, {"-redirects", "-1", "x"},
 	} {
 		g := get(args...)
-		if g.code != exitUsage || !strings.HasPrefix(g.err, "get: ") {
+		if g.code != exitUsage || !strings.HasPrefix(g.err, "get: ") || !strings.HasSuffix(g.err, shortUsage) {
 			t.Errorf("%v: code %d, %q", args, g.code, g.err)
 		}
 		if strings.Contains(g.err, "secret") {

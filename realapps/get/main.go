@@ -36,19 +36,20 @@ func main() {
 
 // run is main without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
+	said := printable{stderr}
 	c, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintln(stderr, "get:", err)
+		fmt.Fprintf(said, "get: %v\n%s", err, shortUsage)
 		return exitUsage
 	}
 	err = loop.Run(func(t *loop.Task) error {
-		return (&fetch{config: c, stdout: stdout, stderr: stderr}).run(t)
+		return (&fetch{config: c, stdout: stdout, stderr: stderr, said: said}).run(t)
 	}, loop.CatchInterrupt())
 	if err != nil {
-		fmt.Fprintln(stderr, "get:", explain(err))
+		fmt.Fprintln(said, "get:", explain(err))
 	}
 	return exitCode(err)
 }

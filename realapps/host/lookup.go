@@ -40,7 +40,7 @@ func (p *printer) all(t *loop.Task, r *resolver.Resolver) error {
 		return nil
 	})
 	if p.c.verbose {
-		fmt.Fprintf(p.out, "# %+v\n", r.Statistics())
+		tell(p.out, r.Statistics())
 	}
 	return err
 }

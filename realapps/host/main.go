@@ -21,12 +21,15 @@ import (
 	"github.com/lion-go/lion/resolver"
 )
 
-// Exit codes, those of getent where it has them.
+// Exit codes.
 const (
 	exitOK       = 0
-	exitUsage    = 1
-	exitNotFound = 2 // one of the names has no addresses
+	exitNotFound = 1 // one of the names has no addresses
+	exitUsage    = 2 // the arguments make no sense
 )
+
+// usage follows a complaint about the arguments, and comes before the list of flags.
+const usage = "usage: host [flags] name...; host -help lists the flags\n"
 
 // config is what the flags say.
 type config struct {
@@ -48,7 +51,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func parse(args []string, stderr io.Writer) (*config, error) {
 	c := &config{}
 	flags := flag.NewFlagSet("host", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // run reports the error, once
 	flags.StringVar(&c.transport, "transport", "lion", "whose resolver: lion or net")
 	flags.StringVar(&c.service, "service", "", "a service or a port to go with the addresses")
 	flags.StringVar(&c.servers, "servers", "", "name servers to ask instead of the system's, with commas: 192.0.2.53,[::1]:5353")
@@ -59,13 +62,19 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	flags.BoolVar(&c.reverse, "x", false, "find the names of addresses")
 	flags.BoolVar(&c.system, "system", false, "ask the system's own resolver, through lion's throttle")
 	flags.BoolVar(&c.verbose, "v", false, "show every step, and the numbers at the end")
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stderr, usage)
+		flags.SetOutput(stderr)
+		flags.PrintDefaults()
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.hosts = flags.Args()
 	switch {
 	case len(c.hosts) == 0:
-		return nil, errors.New("which name? host -help lists the flags")
+		return nil, errors.New("which name?")
 	case c.only4 && c.only6:
 		return nil, errors.New("-4 and -6 exclude each other")
 	case c.transport != "lion" && c.transport != "net":
@@ -83,7 +92,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "host:", err)
+		fmt.Fprintf(stderr, "host: %v\n%s", err, usage)
 		return exitUsage
 	}
 	if c.transport == "net" {
@@ -92,7 +101,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	p := &printer{c: c, out: stdout, errs: stderr}
 	r, err := p.resolver()
 	if err != nil {
-		fmt.Fprintln(stderr, "host:", err)
+		fmt.Fprintf(stderr, "host: %v\n%s", err, usage)
 		return exitUsage
 	}
 	err = loop.Run(func(t *loop.Task) error { return p.all(t, r) })

@@ -32,7 +32,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintln(stderr, "httpd:", err)
+		fmt.Fprintf(stderr, "httpd: %v\nusage: httpd [flags]; httpd -help lists the flags\n", err)
 		return exitUsage
 	}
 	if err := serve(c, stdout, stderr); err != nil {

@@ -304,7 +304,7 @@ func TestBadFlags(t *testing.T) {
 	} {
 		code, stdout, stderr := runToEnd(t, c.args...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) ||
-			strings.Count(stderr, "\n") != 1 {
+			strings.Count(stderr, "\n") != 2 || !strings.Contains(stderr, "\nusage: httpd") {
 			t.Errorf("%q: code %d, %q %q", c.args, code, stdout, stderr)
 		}
 	}
