@@ -37,7 +37,8 @@ type Msg struct {
 	// Control is the control data to be sent, see cmsg(3), or the room for
 	// some, which RecvMsg reslices to what came.
 	Control []byte
-	// WantRights asks for descriptors that come along in Control. Without it
+	// WantRights asks for descriptors that come along in Control: those that the
+	// peer passed, and the one of its process if SO_PASSPIDFD is set. Without it
 	// those that come are closed.
 	WantRights bool
 	// Flags are MSG_TRUNC, MSG_CTRUNC, MSG_OOB and others as RecvMsg reported
@@ -207,15 +208,21 @@ const (
 	cmsgHeader = word + 8
 )
 
-// closeRights closes all descriptors in control data (SCM_RIGHTS in unix(7))
-// and overwrites them with -1, so that nobody takes a reused number for one.
+// scmPIDFD marks a descriptor of the sending process, which comes with every
+// message where SO_PASSPIDFD is set (include/linux/socket.h, since 6.5).
+const scmPIDFD = 4
+
+// closeRights closes all descriptors in control data (SCM_RIGHTS in unix(7), and
+// SCM_PIDFD) and overwrites them with -1, so that nobody takes a reused number for
+// one. In place of a pidfd that could not be made the kernel writes an error, which
+// is no descriptor.
 func closeRights(control []byte) {
 	for m, rest, ok := Controls.Next(control); ok; m, rest, ok = Controls.Next(rest) {
-		if m.Level != unix.SOL_SOCKET || m.Type != unix.SCM_RIGHTS {
+		if m.Level != unix.SOL_SOCKET || m.Type != unix.SCM_RIGHTS && m.Type != scmPIDFD {
 			continue
 		}
 		for data := m.Data; len(data) >= 4; data = data[4:] {
-			unix.Close(int(int32(binary.NativeEndian.Uint32(data))))
+			_ = unix.Close(int(int32(binary.NativeEndian.Uint32(data)))) // nobody has seen it
 			binary.NativeEndian.PutUint32(data, ^uint32(0))
 		}
 	}

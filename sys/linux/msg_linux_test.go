@@ -108,6 +108,58 @@ func TestRightsTruncated(t *testing.T) {
 	}
 }
 
+// With SO_PASSPIDFD each message brings a descriptor of the sender: the caller's if he
+// wants it, else closed like those that were passed, also with a message that was cut.
+func TestPIDFD(t *testing.T) {
+	const passPIDFD = 76 // SO_PASSPIDFD, include/uapi/asm-generic/socket.h
+	one, two := unix.CmsgSpace(4), unix.CmsgSpace(4)+unix.CmsgSpace(3*4)
+	for _, c := range []struct {
+		sent, room int
+		want       bool
+		left       int
+	}{
+		{0, one, true, 1}, {0, one, false, 0}, // the pidfd alone
+		{3, two, true, 4}, {3, two, false, 0}, // all fit
+		{3, two - 8, true, 0}, {3, one, true, 0}, {3, one, false, 0}, // the rest is cut off
+	} {
+		a, b := mustPair(t, SOCK_STREAM)
+		if err := SetsockoptInt(b, SOL_SOCKET, passPIDFD, 1); err == ENOPROTOOPT {
+			t.Skip("this kernel has no SO_PASSPIDFD (since 6.5)")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		before := openCount(t)
+		sendRights(t, a, c.sent)
+		m := Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, c.room),
+			WantRights: c.want}
+		if n, err := RecvMsg(b, &m, 0); n != 1 || err != nil {
+			t.Fatalf("%+v: received %d, %v", c, n, err)
+		}
+		if cut := c.room < two && c.sent > 0; m.Flags&MSG_CTRUNC == 0 && cut {
+			t.Errorf("%+v: nothing was cut: flags %#x", c, m.Flags)
+		}
+		if left := openCount(t) - before; left != c.left {
+			t.Errorf("%+v: %d descriptors are open", c, left)
+		}
+		parts, err := unix.ParseSocketControlMessage(m.Control)
+		if err != nil || len(parts) == 0 {
+			t.Fatalf("%+v: % x, %v", c, m.Control, err)
+		}
+		for _, part := range parts {
+			for data := part.Data; len(data) >= 4; data = data[4:] {
+				switch fd := int(int32(binary.NativeEndian.Uint32(data))); {
+				case c.left == 0 && fd != -1:
+					t.Errorf("%+v: %d is left", c, fd)
+				case c.left > 0:
+					if err := Close(FD(fd)); err != nil {
+						t.Errorf("%+v: %v", c, err)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Malformed control data does not close anything that is not named in it.
 func FuzzCloseRights(f *testing.F) {
 	f.Add(unix.UnixRights(-1, -1))
