@@ -71,7 +71,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	f.DurationVar(&c.bodyTimeout, "body-timeout", 30*time.Second, "`time` for all of a request's body")
 	f.DurationVar(&c.idleTimeout, "idle-timeout", 60*time.Second, "`time` between two requests, and until the first")
 	f.DurationVar(&c.writeTimeout, "write-timeout", 30*time.Second,
-		"`time` for a client to take an answer, or 64 KiB of a file")
+		"`time` for a client to take an answer, or a part of a file")
 	f.DurationVar(&c.grace, "grace", 10*time.Second,
 		"`time` for requests under way to end when the server stops")
 	f.IntVar(&c.bodyLimit, "body-limit", 64<<10, "largest request body in `bytes`; it is read and ignored")

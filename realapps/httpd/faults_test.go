@@ -48,7 +48,7 @@ func TestFaults(t *testing.T) {
 	t.Log(report)
 }
 
-// visited runs a server until a client has asked it three things.
+// visited runs a server until a client has asked it four things.
 func visited(task *loop.Task, t *testing.T, s *site, file []byte) error {
 	ln, err := socket.ListenTCP(task.Loop(), "127.0.0.1:0")
 	if err != nil {
@@ -76,6 +76,7 @@ func visited(task *loop.Task, t *testing.T, s *site, file []byte) error {
 			{"/hello", "", []byte(greeting)},
 			{"/f.txt", "", file},
 			{"/f.txt", "Range: bytes=7-20006\r\n", file[7:20_007]},
+			{"/f.txt", "Range: bytes=9-99\r\n", file[9:100]},
 		} {
 			if err := asked(task, t, conn, from, ask.path, ask.header, ask.want); err != nil {
 				return err

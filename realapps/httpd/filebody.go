@@ -10,12 +10,22 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// chunkSize is how much of a file is read at a time: reading it from the page
-// cache takes some 10 microseconds, far less than a turn of a task, and it fills
-// the send buffer of a socket with few calls.
-const chunkSize = 64 << 10
+// Whoever can has the kernel send a file (sendfile): lion at any size, with the
+// header in the same packet, or in the same call if the file is small; net from
+// chunkSize on, since it needs a call for the header then, and one to set the
+// position. What is less is copied through a buffer.
+const (
+	// chunkSize is how much of a file is copied at a time: reading it from the page
+	// cache takes some 10 microseconds, and it fills the send buffer of a socket with
+	// few calls.
+	chunkSize = 64 << 10
 
-// chunks lends the buffers: one for each file that is being sent.
+	// kernelChunk is how much net's sendfile gets at a time: it has to go within the
+	// write time.
+	kernelChunk = 1 << 20
+)
+
+// chunks lends the buffers: one for each file that is being copied.
 var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // fileBody is a part of a file as the body of a response. fasthttp calls
@@ -29,12 +39,50 @@ type fileBody struct {
 }
 
 func (s *site) newFileBody(ctx *fasthttp.RequestCtx, f *os.File, part span) *fileBody {
-	return &fileBody{site: s, conn: ctx.Conn(), file: f, at: part.start, left: part.length}
+	b := &fileBody{site: s, conn: ctx.Conn(), file: f, at: part.start, left: part.length}
+	if v, ok := b.conn.(*visit); ok && b.left > 0 {
+		ctx.Response.ImmediateHeaderFlush = true // to the visit, which keeps it for WriteTo
+		v.hold()
+	}
+	return b
 }
 
-// WriteTo writes what is left. Each chunk gets the write time anew: a large file
+// WriteTo writes what is left. Each part gets the write time anew: a large file
 // may take long, a client that does not read may not.
-func (b *fileBody) WriteTo(w io.Writer) (written int64, err error) {
+func (b *fileBody) WriteTo(w io.Writer) (int64, error) {
+	if v, ok := b.conn.(*visit); ok && b.left > 0 {
+		return v.sendFile(b.file, b.at, b.left, b.site.config.writeTimeout)
+	}
+	if to, ok := w.(io.ReaderFrom); ok && b.left >= chunkSize {
+		return b.writeByKernel(to)
+	}
+	return b.copyTo(w)
+}
+
+// writeByKernel hands w the file itself, in parts: package net recognizes it.
+func (b *fileBody) writeByKernel(w io.ReaderFrom) (written int64, err error) {
+	if _, err := b.file.Seek(b.at, io.SeekStart); err != nil {
+		return 0, err
+	}
+	for b.left > 0 {
+		if err := b.conn.SetWriteDeadline(b.site.writeDeadline()); err != nil {
+			return written, err
+		}
+		part := io.LimitedReader{R: b.file, N: min(b.left, kernelChunk)}
+		n, err := w.ReadFrom(&part)
+		written += n
+		b.left -= n
+		if err == nil && part.N > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+func (b *fileBody) copyTo(w io.Writer) (written int64, err error) {
 	buf := chunks.Get().(*[chunkSize]byte)
 	defer chunks.Put(buf)
 	for b.left > 0 {
@@ -71,5 +119,11 @@ func (b *fileBody) Read(p []byte) (int, error) {
 	return 0, err
 }
 
-// Close closes the file.
-func (b *fileBody) Close() error { return b.file.Close() }
+// Close closes the file. A header that waited for it in vain goes now.
+func (b *fileBody) Close() error {
+	err := b.file.Close()
+	if v, ok := b.conn.(*visit); ok {
+		err = errors.Join(err, v.release())
+	}
+	return err
+}

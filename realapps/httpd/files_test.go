@@ -238,6 +238,65 @@ func TestLargeFile(t *testing.T) {
 	})
 }
 
+// TestFilesInAPipeline: answers from memory and from files of all sizes, asked for
+// at once, come in order and whole, and so does what comes later.
+func TestFilesInAPipeline(t *testing.T) {
+	files := map[string]string{"empty": ""}
+	for name, size := range map[string]int{"a": 1, "b": 5000, "c": 16 << 10, "d": 70_000, "e": 3 << 20} {
+		files[name] = strings.Repeat(name, size)
+	}
+	root := tree(t, files)
+	onBoth(t, func(t *testing.T, transport string) {
+		c := start(t, transport, "-root", root).dial()
+		order := []string{"a", "b", "empty", "c", "d", "a", "e", "b", "empty"}
+		requests := getHello
+		for _, name := range order {
+			requests += get("/"+name) + "HEAD /" + name + " HTTP/1.1\r\nHost: a\r\n\r\n" + getHello
+		}
+		c.send(requests)
+		c.hello()
+		for _, name := range order {
+			if _, body := c.answer(); body != files[name] {
+				t.Fatalf("%s: %d bytes, not the %d of the file", name, len(body), len(files[name]))
+			}
+			head, err := http.ReadResponse(c.r, &http.Request{Method: "HEAD"})
+			if err != nil || head.ContentLength != int64(len(files[name])) {
+				t.Fatalf("HEAD %s: %v, %v", name, head, err)
+			}
+			c.hello()
+		}
+	})
+}
+
+// TestShrinkingFile: a file that becomes shorter while it is sent ends the
+// connection before the announced length, after the bytes that there were.
+func TestShrinkingFile(t *testing.T) {
+	const size = 64 << 20 // more than buffers hold
+	onBoth(t, func(t *testing.T, transport string) {
+		root := tree(t, map[string]string{"f": strings.Repeat("x", size)})
+		p := start(t, transport, "-root", root)
+		c := p.dial()
+		c.send(get("/f"))
+		res, err := http.ReadResponse(c.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, res.Body, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(root, "f"), size-1); err != nil {
+			t.Skipf("the system does not let it: %v", err)
+		}
+		n, err := io.Copy(io.Discard, res.Body)
+		if n != size-1-1<<20 || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%d bytes more came: %v", n, err)
+		}
+		other := p.dial()
+		other.send(getHello)
+		other.hello()
+	})
+}
+
 func TestFileBodyOfAShrunkFile(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	if err != nil {

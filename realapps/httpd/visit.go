@@ -48,11 +48,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/sendfile"
 	"github.com/lion-go/lion/socket"
 	"github.com/lion-go/lion/socket/stdnet"
 )
@@ -63,10 +66,15 @@ type visit struct {
 	*stdnet.TaskConn
 	task     *loop.Task
 	conn     *socket.Conn
-	boundary bool  // no byte of the next request has been read
-	short    bool  // the last receive took all there was
-	result   error // what ended the visit: GoIdle, a cancellation, or nil for the end
+	boundary bool   // no byte of the next request has been read
+	short    bool   // the last receive took all there was
+	result   error  // what ended the visit: GoIdle, a cancellation, or nil for the end
+	holding  bool   // what is written waits for a file to go with it
+	held     []byte // what waits
 }
+
+// heldMax bounds what waits for a file: several headers.
+const heldMax = 8 << 10
 
 var _ net.Conn = (*visit)(nil)
 
@@ -82,6 +90,7 @@ func (v *visit) begin(t *loop.Task, s stream.Stream) {
 // end lets go of the connection and returns what the handler has to.
 func (v *visit) end() error {
 	err := v.result
+	v.holding, v.held = false, v.held[:0]
 	v.Rebind(nil, nil)
 	v.task, v.conn, v.result = nil, nil, nil
 	return err
@@ -136,9 +145,43 @@ func (v *visit) receiveNowait(b []byte) (int, error) {
 	return n, err
 }
 
+// hold has what is written wait for sendFile or release, so that the header of an
+// answer goes with its file.
+func (v *visit) hold() { v.holding = true }
+
+// release sends what waits, if anything does.
+func (v *visit) release() error {
+	v.holding = false
+	if len(v.held) == 0 {
+		return nil
+	}
+	_, err := v.Write(v.held)
+	v.held = v.held[:0]
+	return err
+}
+
+// sendFile sends a part of a file after what waits, and counts only the file. Each
+// part of it that the client takes gives it the write time anew.
+func (v *visit) sendFile(f *os.File, at, n int64, limit time.Duration) (sent int64, err error) {
+	head := v.held
+	v.holding, v.held = false, v.held[:0]
+	err = loop.FailAfter(v.task, limit, func(s *loop.Scope) error {
+		sent, err = sendfile.Send(v.task, v.conn, f, at, n, sendfile.WithHeader(head),
+			sendfile.WithProgress(func(int64) { _ = s.SetTimeout(limit) }))
+		return err
+	})
+	return max(0, sent-int64(len(head))), v.note(err)
+}
+
 // Write sends for fasthttp: at once, as a rule; only if the client takes too
 // little does it wait, within the time for writing.
 func (v *visit) Write(b []byte) (int, error) {
+	if v.holding {
+		if v.held = append(v.held, b...); len(v.held) <= heldMax {
+			return len(b), nil
+		}
+		return len(b), v.release()
+	}
 	if err := loop.Checkpoint(v.task); err != nil {
 		return 0, v.note(err)
 	}
