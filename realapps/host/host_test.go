@@ -32,26 +32,35 @@ func serve(t *testing.T) (addr string) {
 			if err != nil {
 				return
 			}
-			var q, m dns.Msg
-			if q.Unpack(buf[:n]) != nil {
-				continue
-			}
-			m.SetReply(&q)
-			m.RecursionAvailable = true
-			name := q.Question[0]
-			switch {
-			case !strings.EqualFold(name.Name, "www.example."):
-				m.Rcode = dns.RcodeNameError
-			case name.Qtype == dns.TypeA:
-				hdr := dns.RR_Header{Name: name.Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}
-				m.Answer = []dns.RR{&dns.A{Hdr: hdr, A: net.IPv4(192, 0, 2, 1)}}
-			}
-			if wire, err := m.Pack(); err == nil {
+			if wire := reply(buf[:n]); wire != nil {
 				_, _ = conn.WriteTo(wire, from)
 			}
 		}
 	}()
 	return conn.LocalAddr().String()
+}
+
+// reply is the answer to a query, if it is one.
+func reply(query []byte) []byte {
+	var q, m dns.Msg
+	if q.Unpack(query) != nil {
+		return nil
+	}
+	m.SetReply(&q)
+	m.RecursionAvailable = true
+	name := q.Question[0]
+	switch {
+	case !strings.EqualFold(name.Name, "www.example."):
+		m.Rcode = dns.RcodeNameError
+	case name.Qtype == dns.TypeA:
+		hdr := dns.RR_Header{Name: name.Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}
+		m.Answer = []dns.RR{&dns.A{Hdr: hdr, A: net.IPv4(192, 0, 2, 1)}}
+	}
+	wire, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	return wire
 }
 
 func TestHost(t *testing.T) {
