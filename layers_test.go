@@ -45,7 +45,8 @@ var policy = layers.Policy{
 		// Sockets, and what is built on them. socket uses only the public API of
 		// loop: a user could have written it.
 		{Package: "socket", Imports: "loop loop/stream loop/locks sys"},
-		{Package: "resolver", Imports: "socket loop loop/locks loop/worker sys github.com/miekg/dns golang.org/x/net/idna"},
+		{Package: "resolver", Imports: "socket loop loop/locks loop/worker sys github.com/miekg/dns golang.org/x/net/idna",
+			Tests: "loop/stream"},
 		{Package: "eyeballs", Imports: "socket loop", Tests: "sys loop/stream"},
 		{Package: "sendfile", Imports: "socket sys loop loop/stream loop/worker"},
 		{Package: "socket/stdnet", Imports: "socket eyeballs resolver sendfile loop loop/stream sys",

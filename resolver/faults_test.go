@@ -139,7 +139,7 @@ func (z zone) wire(query []byte, tcp bool) []byte {
 
 // resolved looks a name up, which has so many addresses. What is missing must
 // have a reason, which is returned.
-func resolved(t *testing.T, task *loop.Task, r *resolver.Resolver, name string, want int) error {
+func resolved(task *loop.Task, t *testing.T, r *resolver.Resolver, name string, want int) error {
 	t.Helper()
 	var got []netip.AddrPort
 	var why error
@@ -160,10 +160,10 @@ func resolved(t *testing.T, task *loop.Task, r *resolver.Resolver, name string, 
 func TestFaultsLookup(t *testing.T) {
 	torture(t, 2, resolver.Config{Files: resolver.Files{Dir: noFiles}},
 		func(task *loop.Task, r *resolver.Resolver) error {
-			if err := resolved(t, task, r, "x.test", 2); err != nil {
+			if err := resolved(task, t, r, "x.test", 2); err != nil {
 				return err
 			}
-			return resolved(t, task, r, "x.test", 2)
+			return resolved(task, t, r, "x.test", 2)
 		})
 }
 
@@ -186,7 +186,7 @@ func TestFaultsNames(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "hosts"), "192.0.2.7 here.test\n2001:db8::7 here.test\n")
 	torture(t, 1, resolver.Config{Files: resolver.Files{Dir: dir}},
 		func(task *loop.Task, r *resolver.Resolver) error {
-			if err := resolved(t, task, r, "here.test", 2); err != nil {
+			if err := resolved(task, t, r, "here.test", 2); err != nil {
 				return err
 			}
 			host, _, err := r.Getnameinfo(task, netip.MustParseAddrPort("192.0.2.7:80"), resolver.NINameReqd)
