@@ -1,6 +1,7 @@
 package sendfile_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,11 +12,15 @@ import (
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sendfile"
 	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
 )
 
 // Open opens regular files, and nothing else.
 func TestOpen(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "f")
+	dir, err := os.MkdirTemp("", "open")
+	must(t, err)
+	defer os.RemoveAll(dir) // best effort: Wine cannot
+	name := filepath.Join(dir, "f")
 	must(t, os.WriteFile(name, []byte("abc"), 0o600))
 	f, info, err := sendfile.Open(name)
 	must(t, err)
@@ -31,7 +36,7 @@ func TestOpen(t *testing.T) {
 }
 
 // A sender that is warm allocates no more than what package os does to lend a
-// descriptor.
+// descriptor; where there is no sendfile, no more with each byte either.
 func TestSendAllocates(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok &&
 		slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
@@ -39,6 +44,10 @@ func TestSendAllocates(t *testing.T) {
 	}
 	for _, size := range []int{1000, 100_000} {
 		f := file(t, pattern(size))
+		limit := 1.0
+		if _, err := sys.Cached(sys.FD(f.Fd()), 0, 1); errors.Is(err, errors.ErrUnsupported) {
+			limit = 4 // os.File.Stat, where it allocates, and the refusal of sys.Sendfile
+		}
 		header := []byte("a header")
 		run(t, func(task *loop.Task) error {
 			a, b := pair(task, t)
@@ -55,7 +64,7 @@ func TestSendAllocates(t *testing.T) {
 					n -= int64(got)
 				}
 			})
-			if got > 1 {
+			if got > limit {
 				t.Errorf("%v allocations for %d bytes", got, size)
 			}
 			return nil
