@@ -327,9 +327,13 @@ func (a *attempt) roundTrip(k *asked, r *reply, now time.Time) time.Duration {
 func (a *attempt) take(k *asked, r *reply, now time.Time) {
 	found, strangers := r.extract(a.x.f.key.name, k.query.qtype, now)
 	a.x.s.r.counters.strangers.Add(uint64(strangers))
+	if errors.Is(found.err, ErrAliasLoop) {
+		a.x.s.r.counters.circles.Add(1)
+	}
 	if a.x.f.key.raw {
 		m := new(dns.Msg)
 		if err := m.Unpack(r.wire); err != nil {
+			a.x.s.r.counters.malformed.Add(1)
 			a.x.refuse(k.q, a.server, errors.Join(ErrMalformed, err), now)
 			return
 		}

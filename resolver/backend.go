@@ -154,6 +154,9 @@ func backendWork(b Backend) func(*loop.Task, *flight) error {
 						}
 						err = errors.New(err.Error()) // a cancellation of its own says nothing to others
 					}
+					if more := len(addrs) - maxAddrs; more > 0 {
+						f.r.counters.dropped.Add(uint64(more))
+					}
 					f.publish(fam.qtype(), backendAnswer(f.key.name, addrs, err))
 					return nil
 				})

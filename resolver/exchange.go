@@ -233,6 +233,7 @@ func (x *exchange) refuse(q *question, at *server, cause error, now time.Time) {
 		return
 	}
 	q.refused = append(q.refused, at)
+	x.s.r.counters.unhelpful.Add(1)
 	q.err = &Error{Code: Again, Name: x.f.key.name, Server: at.addr, Err: cause}
 	if x.s.r.tracing() {
 		x.s.r.trace(now, "failure", x.f.key.name, at.addr, "%s: %v", typeName(q.qtype), cause)

@@ -16,7 +16,7 @@ func SetLocalAddrs(r *Resolver, addrs ...netip.Addr) {
 
 // SortWith sorts addrs by a gai.conf, with sources that a function knows.
 func SortWith(t *loop.Task, gaiConf string, addrs []netip.Addr, source func(netip.Addr) netip.Addr) error {
-	s := sorter{parseGaiConf(gaiConf), func(_ *loop.Task, dst netip.Addr) (netip.Addr, error) {
+	s := sorter{parseGaiConf(gaiConf, new(int)), func(_ *loop.Task, dst netip.Addr) (netip.Addr, error) {
 		return source(dst), nil
 	}}
 	return s.sort(t, addrs)
@@ -33,7 +33,7 @@ func (c *ResolvConf) Candidates(name string) []string { return c.candidates(name
 
 // HostsOf is what a hosts file says about a name.
 func HostsOf(text, name string) (addrs []netip.Addr, canon string) {
-	if entry := parseHosts(text).lookup(name); entry != nil {
+	if entry := parseHosts(text, new(int)).lookup(name); entry != nil {
 		return entry.addrs, entry.canon
 	}
 	return nil, ""
@@ -42,10 +42,10 @@ func HostsOf(text, name string) (addrs []netip.Addr, canon string) {
 // ParseAll gives text to every parser of a file and a name.
 func ParseAll(text string) {
 	parseResolvConf(text, "host.example").candidates("a.b")
-	parseHosts(text)
-	parseNSSwitch(text)
-	parseGaiConf(text)
-	parseServices(text).kinds(text, false, 0, 0)
+	parseHosts(text, new(int))
+	parseNSSwitch(text, new(int))
+	parseGaiConf(text, new(int))
+	parseServices(text, new(int)).kinds(text, false, 0, 0)
 	_, _ = literal(text, false)
 	_, _ = toASCII(text)
 	_ = isHostName(text)
@@ -102,7 +102,7 @@ func Loops(r *Resolver) int {
 // ParseNSSwitch writes the sources of an nsswitch.conf as text: each name with
 // its actions for success, notfound, unavail and tryagain.
 func ParseNSSwitch(text string) (out []string) {
-	for _, s := range parseNSSwitch(text) {
+	for _, s := range parseNSSwitch(text, new(int)) {
 		word := s.name
 		for _, a := range s.actions {
 			word += string("crm"[a])

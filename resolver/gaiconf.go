@@ -41,22 +41,25 @@ const maxPolicy = 1024
 
 // parseGaiConf reads a file as gai.conf(5) has it. Lines of one kind replace
 // the default table of that kind. Its scopev4 and reload lines are accepted
-// and mean nothing here.
-func parseGaiConf(text string) policy {
+// and mean nothing here; other lines are counted.
+func parseGaiConf(text string, ignored *int) policy {
 	p := defaultPolicy
 	var precedence, label []policyRow
 	for line := range lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) != 3 {
+		if len(fields) == 0 || fields[0] == "scopev4" || fields[0] == "reload" {
 			continue
 		}
 		row, ok := parseRow(fields[1:])
 		switch {
 		case !ok:
+			*ignored++
 		case fields[0] == "precedence" && len(precedence) < maxPolicy:
 			precedence = append(precedence, row)
 		case fields[0] == "label" && len(label) < maxPolicy:
 			label = append(label, row)
+		default:
+			*ignored++
 		}
 	}
 	if len(precedence) > 0 {

@@ -25,29 +25,33 @@ const maxHosts = 64 << 20
 
 // parseHosts reads a file. Names match whatever their case, with or without a
 // dot at the end; addresses are what inet_pton takes, with zones. Other lines
-// are ignored.
-func parseHosts(text string) *hosts {
+// are ignored, and counted.
+func parseHosts(text string, ignored *int) *hosts {
 	h := &hosts{map[string]*hostEntry{}, map[netip.Addr]string{}}
 	for line := range lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 2 {
+		if len(fields) == 0 {
 			continue
 		}
 		addr, err := netip.ParseAddr(fields[0])
-		if err != nil {
+		if err != nil || len(fields) == 1 {
+			*ignored++
 			continue
 		}
 		if _, ok := h.reverse[addr]; !ok {
 			h.reverse[addr] = fields[1]
 		}
 		for _, name := range fields[1:] {
-			h.add(lowerName(name), fields[1], addr)
+			if !h.add(lowerName(name), fields[1], addr) {
+				*ignored++
+			}
 		}
 	}
 	return h
 }
 
-func (h *hosts) add(name, canon string, addr netip.Addr) {
+// add reports whether there was room for an address.
+func (h *hosts) add(name, canon string, addr netip.Addr) bool {
 	entry := h.names[name]
 	if entry == nil {
 		entry = &hostEntry{canon: canon}
@@ -55,12 +59,14 @@ func (h *hosts) add(name, canon string, addr netip.Addr) {
 	}
 	for _, known := range entry.addrs {
 		if known == addr {
-			return
+			return true
 		}
 	}
-	if len(entry.addrs) < maxAddrs {
-		entry.addrs = append(entry.addrs, addr)
+	if len(entry.addrs) >= maxAddrs {
+		return false
 	}
+	entry.addrs = append(entry.addrs, addr)
+	return true
 }
 
 // lookup returns what the file says about a name, or nil.

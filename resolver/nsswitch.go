@@ -47,27 +47,29 @@ func newSource(name string) nssSource {
 }
 
 // parseNSSwitch returns the sources for hosts, files and dns if there is no
-// such line.
-func parseNSSwitch(text string) []nssSource {
+// such line. Words that make no sense are counted.
+func parseNSSwitch(text string, ignored *int) []nssSource {
 	for line := range lines(text) {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "hosts:")
 		if !ok {
 			continue
 		}
-		if sources := parseSources(rest); len(sources) > 0 {
+		if sources := parseSources(rest, ignored); len(sources) > 0 {
 			return sources
 		}
 	}
 	return []nssSource{newSource("files"), newSource("dns")}
 }
 
-func parseSources(text string) []nssSource {
+func parseSources(text string, ignored *int) []nssSource {
 	var sources []nssSource
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		if text[0] == '[' {
 			inside, rest, _ := strings.Cut(text[1:], "]")
 			if len(sources) > 0 {
-				sources[len(sources)-1].apply(inside)
+				sources[len(sources)-1].apply(inside, ignored)
+			} else {
+				*ignored++
 			}
 			text = rest
 			continue
@@ -78,6 +80,8 @@ func parseSources(text string) []nssSource {
 		}
 		if len(sources) < maxSources {
 			sources = append(sources, newSource(text[:end]))
+		} else {
+			*ignored++
 		}
 		text = text[end:]
 	}
@@ -85,13 +89,14 @@ func parseSources(text string) []nssSource {
 }
 
 // apply reads "NOTFOUND=return !UNAVAIL=continue".
-func (s *nssSource) apply(text string) {
+func (s *nssSource) apply(text string, ignored *int) {
 	for _, word := range strings.Fields(strings.ToLower(text)) {
 		name, what, _ := strings.Cut(word, "=")
 		name, all := strings.CutPrefix(name, "!")
 		st, okStatus := statusNames[name]
 		act, okAction := actionNames[what]
 		if !okStatus || !okAction {
+			*ignored++
 			continue
 		}
 		for other := range statuses {

@@ -38,8 +38,10 @@ type ResolvConf struct {
 	NoReload      bool // do not look whether the file changes
 	StrictError   bool // a failure of one family fails the lookup
 
-	// Ignored are the words in options that mean nothing here.
+	// Ignored are the words that mean nothing here, or exceed a bound; of many
+	// only the first are kept.
 	Ignored []string
+	ignored int // all of them
 }
 
 // defaultResolvConf is what holds where a file says nothing.
@@ -58,6 +60,9 @@ func parseResolvConf(text, hostname string) *ResolvConf {
 			continue
 		}
 		fields := strings.Fields(line)
+		if len(fields) == 1 {
+			c.ignore(fields[0])
+		}
 		if len(fields) < 2 {
 			continue
 		}
@@ -72,6 +77,9 @@ func parseResolvConf(text, hostname string) *ResolvConf {
 			searched = true
 		case "options":
 			c.addOptions(fields[1:])
+		case "sortlist": // of RFC 6724 only one order is left
+		default:
+			c.ignore(fields[0])
 		}
 	}
 	c.fill(hostname, searched)
@@ -105,18 +113,22 @@ func (c *ResolvConf) addServer(text string) {
 		}
 		server = netip.AddrPortFrom(addr, uint16(number))
 	}
-	if len(c.Servers) < maxServers {
-		c.Servers = append(c.Servers, server)
+	if len(c.Servers) >= maxServers {
+		c.ignore("nameserver " + text)
+		return
 	}
+	c.Servers = append(c.Servers, server)
 }
 
 // setSearch replaces the list, as every later line does.
 func (c *ResolvConf) setSearch(suffixes []string) {
 	c.Search = c.Search[:0]
 	for _, suffix := range suffixes {
-		if len(c.Search) < maxSearch {
-			c.Search = append(c.Search, strings.TrimSuffix(suffix, "."))
+		if len(c.Search) >= maxSearch {
+			c.ignore(suffix)
+			continue
 		}
+		c.Search = append(c.Search, strings.TrimSuffix(suffix, "."))
 	}
 }
 
@@ -124,6 +136,7 @@ func (c *ResolvConf) setSearch(suffixes []string) {
 const maxIgnored = 16
 
 func (c *ResolvConf) ignore(word string) {
+	c.ignored++
 	if len(c.Ignored) < maxIgnored {
 		c.Ignored = append(c.Ignored, word[:min(len(word), 80)])
 	}

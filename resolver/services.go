@@ -25,21 +25,30 @@ const maxServices = 1 << 16
 
 // parseServices reads a file as services(5) has it. Lines that say nothing are
 // ignored, as are the 65,537th name and later ones.
-func parseServices(text string) services {
+func parseServices(text string, ignored *int) services {
 	table := services{}
 	for line := range lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 2 {
+		if len(fields) == 0 {
+			continue
+		}
+		if len(fields) == 1 {
+			*ignored++
 			continue
 		}
 		digits, proto, _ := strings.Cut(fields[1], "/")
 		port, ok := decimal(digits, math.MaxUint16)
 		if !ok {
+			*ignored++
 			continue
 		}
 		for i, name := range fields {
-			if i != 1 && len(table) < maxServices {
+			switch {
+			case i == 1:
+			case len(table) < maxServices:
 				table.add(name, proto, int32(port))
+			default:
+				*ignored++
 			}
 		}
 	}
@@ -112,7 +121,7 @@ amqp 5672/tcp
 redis 6379/tcp
 http-alt 8080/tcp webcache
 http-alt 8080/udp
-`)
+`, new(int))
 
 // port is the port of a service for a type of socket.
 func (s services) port(service string, sockType int) (uint16, bool) {

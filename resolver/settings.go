@@ -67,6 +67,7 @@ type settings struct {
 	generation uint64
 	infos      [fileCount]fs.FileInfo // nil for a file that is not there
 	errs       [fileCount]error
+	ignored    [fileCount]int // lines and words that mean nothing
 
 	resolv   *ResolvConf
 	hosts    *hosts
@@ -210,6 +211,8 @@ func readFile(path string, limit int64) (string, error) {
 }
 
 func (r *Resolver) parse(s *settings, i int, text string) {
+	s.ignored[i] = 0
+	ignored := &s.ignored[i]
 	switch i {
 	case fileResolv:
 		s.hostname, _ = os.Hostname()
@@ -222,15 +225,16 @@ func (r *Resolver) parse(s *settings, i int, text string) {
 			conf.useEnv(os.Getenv("LOCALDOMAIN"), os.Getenv("RES_OPTIONS"))
 			s.resolv = &conf
 		}
+		*ignored = s.resolv.ignored
 		s.stub = nil
 	case fileHosts:
-		s.hosts = parseHosts(text)
+		s.hosts = parseHosts(text, ignored)
 	case fileNSSwitch:
-		s.sources = parseNSSwitch(text)
+		s.sources = parseNSSwitch(text, ignored)
 	case fileGai:
-		s.sorter = sorter{parseGaiConf(text), r.sources.find}
+		s.sorter = sorter{parseGaiConf(text, ignored), r.sources.find}
 	case fileServices:
-		s.services = parseServices(text)
+		s.services = parseServices(text, ignored)
 		if len(s.services) == 0 {
 			s.services = builtinServices
 		}

@@ -26,6 +26,9 @@ type Statistics struct {
 	Oversized uint64 // datagrams larger than we asked for
 	CaseLost  uint64 // answers that did not keep the case of letters
 	Strangers uint64 // records in answers that are about other names
+	Circles   uint64 // answers whose aliases go in a circle, or are too many
+	Unhelpful uint64 // questions that a server refused, failed to answer, or could not be sent
+	Dropped   uint64 // addresses beyond the bound of those of one name
 	Reloads   uint64 // times that a file had changed
 	Stale     uint64 // lookups by what files said before, since reading them again took too long
 
@@ -36,6 +39,7 @@ type Statistics struct {
 	Servers  int      // name servers in use
 	Skipped  []string // words in nsswitch.conf that mean nothing here
 	FileErrs []error  // files that could not be read
+	Ignored  int      // lines and words in the files that mean nothing, or exceed a bound
 }
 
 // counters are the ones that loops share.
@@ -44,6 +48,7 @@ type counters struct {
 	queries, sockets, hedges, timeouts, tcp, tcpFailed       atomic.Uint64
 	truncated, plain, forged, malformed, oversized, caseLost atomic.Uint64
 	strangers, reloads, broken, stale                        atomic.Uint64
+	circles, unhelpful, dropped                              atomic.Uint64
 }
 
 // Statistics returns what the resolver has done so far. It may be called from
@@ -58,6 +63,7 @@ func (r *Resolver) Statistics() Statistics {
 		Truncated: c.truncated.Load(), Plain: c.plain.Load(), Forged: c.forged.Load(),
 		Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), CaseLost: c.caseLost.Load(),
 		Strangers: c.strangers.Load(), Reloads: c.reloads.Load(), Broken: c.broken.Load(), Stale: c.stale.Load(),
+		Circles: c.circles.Load(), Unhelpful: c.unhelpful.Load(), Dropped: c.dropped.Load(),
 		Cached: r.cache.len(),
 	}
 	r.throttle.mu.Lock()
@@ -71,6 +77,9 @@ func (r *Resolver) Statistics() Statistics {
 			if err != nil {
 				st.FileErrs = append(st.FileErrs, err)
 			}
+		}
+		for _, n := range s.ignored {
+			st.Ignored += n
 		}
 	}
 	return st

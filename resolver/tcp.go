@@ -119,8 +119,12 @@ func (a *attempt) packAll(list []*asked) (out []byte, queries []query) {
 
 // message takes one answer. What is cut off here too is all that there is.
 func (a *attempt) message(t *loop.Task, list []*asked, queries []query, wire []byte) error {
+	counter := &a.x.s.r.counters.forged
 	for i, k := range list {
 		r, v := queries[i].read(wire)
+		if v == malformed {
+			counter = &a.x.s.r.counters.malformed
+		}
 		if v != genuine {
 			continue
 		}
@@ -130,7 +134,7 @@ func (a *attempt) message(t *loop.Task, list []*asked, queries []query, wire []b
 		r.tcp = true
 		return a.judge(t, k, r)
 	}
-	a.x.s.r.counters.forged.Add(1)
+	counter.Add(1)
 	return nil
 }
 

@@ -46,14 +46,18 @@ func tell(w io.Writer, s resolver.Statistics) {
 		number{s.Oversized, "larger than asked for", "larger than asked for"},
 		number{s.CaseLost, "that lost the case of its letters", "that lost the case of their letters"},
 		number{s.Truncated, "answer used though cut off", "answers used though cut off"},
-		number{s.Strangers, "record about another name", "records about other names"})
+		number{s.Strangers, "record about another name", "records about other names"},
+		number{s.Circles, "circle of aliases", "circles of aliases"},
+		number{s.Unhelpful, "question that a server would not answer", "questions that servers would not answer"},
+		number{s.Dropped, "address too many", "addresses too many"})
 	line("lookups", number{s.Started, "begun", "begun"}, number{s.Joined, "joined another", "joined others"},
 		number{s.Waited, "waited", "waited"}, number{s.Refused, "turned away", "turned away"},
 		number{s.Abandoned, "given up", "given up"}, number{s.Broken, "ended by a bug", "ended by a bug"})
 	line("known", number{s.CacheHits, "answer from the cache", "answers from the cache"},
 		number{s.FromFiles, "from the hosts file", "from the hosts file"},
 		number{uint64(s.Cached), "in the cache now", "in the cache now"},
-		number{s.Stale, "by files as they were", "by files as they were"})
+		number{s.Stale, "by files as they were", "by files as they were"},
+		number{uint64(s.Ignored), "line or word of the files ignored", "lines and words of the files ignored"})
 	for _, word := range s.Skipped {
 		fmt.Fprintf(w, "# skipped   %s in nsswitch.conf\n", word)
 	}
