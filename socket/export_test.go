@@ -20,6 +20,9 @@ func IdleConnectionSize() int {
 // LendTLSBuffer lends a buffer as a TLS connection does.
 func LendTLSBuffer() []byte { return *tlsBuffers.Get().(*[]byte) }
 
+// OweTLS leaves b to be sent, as an answer of crypto/tls itself.
+func OweTLS(c *TLSConn, b []byte) { _, _ = c.wire.Write(b) }
+
 // LingeringMax is how many closes may linger at once.
 const LingeringMax = lingeringMax
 

@@ -15,13 +15,16 @@ import (
 //
 //   - A tls.Conn holds a mutex while it reads or writes its transport. A task
 //     that is suspended with a mutex held freezes its loop as soon as another
-//     task wants that mutex. So after the handshake its transport is memory
-//     (tlsWire): reads take what has been received, or answer an error that says
-//     "later", and writes append. Tasks are suspended outside, in fill and in
-//     flush.
+//     task wants that mutex. So after the handshake its transport never waits
+//     (tlsWire): reads take what has been received, or is there to be received,
+//     or answer an error that says "later", and writes append, or send what goes
+//     at once. Tasks are suspended outside, in await and in flush.
+//   - It keeps what it decrypts and has no room for, and what it has received too
+//     much, and does not tell. tlsRecords knows when that is nothing, so that
+//     nobody waits while there is something, and nobody asks for nothing.
 //   - A read error that is a temporary net.Error leaves a tls.Conn as it was,
 //     partial records included, and the read can be tried again. Write errors
-//     always break it; but memory takes everything.
+//     always break it; but tlsWire takes everything, and flush tells of errors.
 //   - A handshake cannot be left and resumed. So it does suspend inside, with
 //     mutexes held; and until it has ended the tls.Conn is called by nobody
 //     else: they wait for it in a parking lot.
@@ -210,6 +213,7 @@ func (c *TLSConn) handshake(t *loop.Task) error {
 	returned = true
 	if err == nil {
 		c.state = tlsReady
+		c.wire.records.overhead = tlsOverhead(c.tls.ConnectionState())
 		return c.usable()
 	}
 	if !c.closed {
@@ -272,7 +276,7 @@ func (c *TLSConn) pending() bool {
 	if c.peeked || c.ended || c.broken != nil {
 		return true
 	}
-	if c.state != tlsReady {
+	if c.state != tlsReady || !c.holds() {
 		return false
 	}
 	n, err := c.decrypt(c.next[:])

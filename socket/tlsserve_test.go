@@ -73,17 +73,6 @@ func TestServeTLS(t *testing.T) {
 // A handler that takes one byte of what a record holds is called again for the
 // rest, which no event announces.
 func TestServeTLSBuffered(t *testing.T) {
-	oneByte := func(t *loop.Task, c stream.Stream) error {
-		var b [1]byte
-		n, err := c.Receive(t, b[:])
-		if err != nil || n == 0 {
-			return err
-		}
-		if err := c.SendAll(t, b[:]); err != nil {
-			return err
-		}
-		return socket.GoIdle
-	}
 	looptest.Seeds(t, 10, func(t *testing.T) {
 		run(t, func(task *loop.Task) error {
 			return serving(task, t, oneByte, func(s *socket.Server) error {
@@ -101,6 +90,36 @@ func TestServeTLSBuffered(t *testing.T) {
 			}, withTLS())
 		})
 	})
+}
+
+// The same with records of one byte: to look for the second takes it whole out of
+// crypto/tls, and nothing comes after it.
+func TestServeTLSOneByteRecords(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		return serving(task, t, oneByte, func(s *socket.Server) error {
+			c := dialTLS(task, t, s)
+			defer c.Close()
+			for range 3 {
+				must(t, c.SendAll(task, []byte("x")))
+				must(t, c.SendAll(task, []byte("y")))
+				receivesSlowly(task, t, c, "xy", 100)
+			}
+			return nil
+		}, withTLS())
+	})
+}
+
+// oneByte echoes a byte, and lets the connection go idle.
+func oneByte(t *loop.Task, c stream.Stream) error {
+	var b [1]byte
+	n, err := c.Receive(t, b[:])
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := c.SendAll(t, b[:]); err != nil {
+		return err
+	}
+	return socket.GoIdle
 }
 
 // A handler that leaves plaintext lying is refused, as without TLS.

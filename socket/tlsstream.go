@@ -5,6 +5,7 @@ import (
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/stream"
+	"github.com/lion-go/lion/sys"
 )
 
 // The stream of a TLS connection.
@@ -35,23 +36,63 @@ func (c *TLSConn) receive(t *loop.Task, b []byte) (int, error) {
 		return 0, err
 	}
 	for {
-		n, err := c.decrypt(b)
+		n, err := 0, error(errStarved)
+		//lion:opt tls-held crypto/tls is not asked for what it does not hold
+		if c.holds() {
+			n, err = c.decrypt(b)
+			_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
+		} else {
+			n, err = c.await(t, b)
+		}
 		if len(c.wire.out) > 0 {
 			if err := c.reply(t); err != nil && n == 0 {
 				return 0, err
 			}
 		}
-		switch {
-		case err == nil:
-			_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
-			return n, nil
-		case err != errStarved:
-			return 0, err
-		}
-		if err := c.fill(t); err != nil {
-			return 0, err
+		if err != errStarved {
+			return n, err
 		}
 	}
+}
+
+// holds reports whether something can be received without the transport; the
+// end, and its errors, count as something. Now and then it says so in vain.
+func (c *TLSConn) holds() bool {
+	w := &c.wire
+	return w.records.held > 0 || len(w.in) > 0 || w.atEnd || w.recvErr != nil ||
+		c.peeked || c.ended
+}
+
+// await waits for ciphertext and takes what plaintext it makes. It answers
+// errStarved if that has to be taken, or answered, by the caller. It is a
+// checkpoint.
+func (c *TLSConn) await(t *loop.Task, b []byte) (int, error) {
+	if c.conn == nil {
+		if err := c.transportFailed(c.wire.fill(t)); err != nil {
+			return 0, err
+		}
+		return 0, errStarved
+	}
+	s := &c.conn.s
+	err := s.claim(t, &s.receiving)
+	if err != nil {
+		return 0, c.transportFailed(c.conn.failed("recv", err))
+	}
+	//lion:opt tls-direct-receive saves the copy, and the lending of a buffer
+	n, err := retry(t, s, sys.Readable, func() (int, error) {
+		c.wire.direct = true
+		n, err := c.decrypt(b)
+		c.wire.direct = false
+		if err == errStarved && len(c.wire.out) == 0 {
+			err = sys.WouldBlock // the socket is drained
+		}
+		return n, err
+	})
+	s.receiving = false
+	if err == nil || err == errStarved {
+		return n, err
+	}
+	return 0, c.transportFailed(c.conn.failed("recv", err))
 }
 
 // decrypt takes plaintext out of what has been received: 0 bytes at the end,
@@ -68,29 +109,39 @@ func (c *TLSConn) decrypt(b []byte) (int, error) {
 		// What came with it comes with it. Errors other than errStarved come again.
 		n := 0
 		if len(b) > 1 && c.broken == nil {
-			n, _ = c.tls.Read(b[1:])
+			n, _ = c.read(b[1:])
 		}
 		return 1 + n, nil
 	case c.broken != nil:
 		return 0, c.broken
 	}
-	n, err := c.tls.Read(b)
+	n, err := c.read(b)
 	switch {
 	case n > 0:
 		return n, nil // an error is sticky, and comes again
 	case err == io.EOF:
 		c.ended = true
 		return 0, nil
-	case err == errStarved:
+	case err == errStarved && c.wire.recvErr == nil:
 		return 0, err
+	case err == errStarved:
+		err = c.conn.failed("recv", c.wire.recvErr)
 	}
 	c.breaks("tls recv", err)
 	return 0, c.broken
 }
 
-// fill waits for ciphertext.
-func (c *TLSConn) fill(t *loop.Task) error {
-	err := c.wire.fill(t)
+// read reads of crypto/tls, and keeps account of what it holds.
+func (c *TLSConn) read(b []byte) (int, error) {
+	n, err := c.tls.Read(b)
+	if c.wire.records.held -= n; n == 0 && err == errStarved {
+		c.wire.records.held = 0
+	}
+	return n, err
+}
+
+// transportFailed makes of an error of the transport what a receive answers.
+func (c *TLSConn) transportFailed(err error) error {
 	switch {
 	case err == nil, passing(err):
 		return err
@@ -156,17 +207,31 @@ func (c *TLSConn) sendAll(t *loop.Task, b []byte) (sent int, err error) {
 		}
 	}
 	for sent < len(b) {
-		n, err := c.tls.Write(b[sent:min(len(b), sent+tlsChunk)])
+		n, err := c.encrypt(b[sent:min(len(b), sent+tlsChunk)])
 		sent += n
 		if err != nil {
 			c.breaks("tls send", err)
 			return sent, c.broken
+		}
+		if len(c.wire.out) == 0 { // it has gone already
+			_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
+			continue
 		}
 		if err := c.flush(t); err != nil {
 			return sent, err
 		}
 	}
 	return sent, nil
+}
+
+// encrypt leaves the ciphertext of b in the wire, or less if the socket takes it.
+func (c *TLSConn) encrypt(b []byte) (int, error) {
+	if c.conn != nil {
+		c.wire.message = len(b)
+	}
+	n, err := c.tls.Write(b)
+	c.wire.message = 0
+	return n, err
 }
 
 func (c *TLSConn) sendable(t *loop.Task) error {

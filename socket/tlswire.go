@@ -15,10 +15,17 @@ type tlsSide = func(net.Conn, *tls.Config) *tls.Conn
 
 // tlsWire is what a tls.Conn takes for its transport: memory, which fill and
 // flush connect with the real one. Buffers are lent while there is something
-// in them, so that an idle connection has none.
+// in them, so that an idle connection has none. Where the transport is a socket
+// a read, and a write of one record, make their system call at once, straight
+// from and to the memory of crypto/tls; what would have to wait is left to the
+// caller of crypto/tls.
 type tlsWire struct {
-	c    *TLSConn
-	task *loop.Task // the one that makes the handshake, and may be suspended
+	c       *TLSConn
+	task    *loop.Task // the one that makes the handshake, and may be suspended
+	records tlsRecords
+	message int   // plaintext that is being written, if a socket may be tried
+	recvErr error // of the socket, for who called crypto/tls
+	sendErr error // likewise
 
 	in     []byte  // ciphertext that has not been read
 	lent   *[]byte // the buffer that in is a part of
@@ -26,6 +33,7 @@ type tlsWire struct {
 	outBuf *[]byte // the buffer that out is a part of
 	end    error   // what the end of the transport reads as
 	atEnd  bool
+	direct bool // reads receive from the socket
 }
 
 // tlsBufferSize holds a chunk with the overhead of its records, and two
@@ -57,15 +65,39 @@ func (w *tlsWire) Read(b []byte) (int, error) {
 		}
 	}
 	if len(w.in) == 0 {
-		if w.atEnd {
-			return 0, w.end
-		}
-		return 0, errStarved
+		return w.recv(b)
 	}
 	n := copy(b, w.in)
+	w.records.pass(b[:n])
 	if w.in = w.in[n:]; len(w.in) == 0 {
 		w.giveBack()
 	}
+	return n, nil
+}
+
+// recv receives from the socket if it may, and if that is not known to have to
+// wait.
+func (w *tlsWire) recv(b []byte) (int, error) {
+	switch {
+	case w.atEnd:
+		return 0, w.end
+	case !w.direct || w.recvErr != nil || w.c.conn.s.d.Drained(sys.Readable):
+		return 0, errStarved
+	}
+	s := &w.c.conn.s
+	n, err := s.tryRecv(b, 0)
+	switch {
+	case err == sys.WouldBlock:
+		s.d.MarkDrained(sys.Readable)
+		return 0, errStarved
+	case err != nil:
+		w.recvErr = err
+		return 0, errStarved
+	case n == 0:
+		w.atEnd = true
+		return 0, w.end
+	}
+	w.records.pass(b[:n])
 	return n, nil
 }
 
@@ -112,19 +144,49 @@ func (w *tlsWire) filled(n int, err error) error {
 	return nil
 }
 
-// Write is called by crypto/tls, and takes everything.
+// Write is called by crypto/tls with a record, and takes everything. One that
+// has all of the message is sent at once, as far as the system takes it.
 func (w *tlsWire) Write(b []byte) (int, error) {
+	rest := b
+	//lion:opt tls-direct-send saves the copy, and the lending of a buffer
+	if 0 < w.message && w.message < len(b) && len(w.out) == 0 {
+		rest = b[w.sendNowait(b):]
+	}
+	if len(rest) == 0 {
+		return len(b), nil
+	}
 	if w.out == nil {
 		w.outBuf = tlsBuffers.Get().(*[]byte)
 		w.out = (*w.outBuf)[:0]
 	}
-	w.out = append(w.out, b...)
+	w.out = append(w.out, rest...)
 	return len(b), nil
+}
+
+// sendNowait sends of b what the socket takes, if nobody else is sending. The
+// next flush reports an error.
+func (w *tlsWire) sendNowait(b []byte) int {
+	s := &w.c.conn.s
+	if s.sending || s.sentEOF || s.d.Drained(sys.Writable) {
+		return 0
+	}
+	n, err := once(s, sys.Writable, func() (int, error) { return s.trySend(b, 0) })
+	switch err {
+	case nil:
+		return n
+	case loop.ErrWouldBlock:
+	default:
+		w.sendErr = err
+	}
+	return 0
 }
 
 // flush sends everything, also what is added meanwhile. What is left after a
 // failure stays in front of it.
 func (w *tlsWire) flush(t *loop.Task, to stream.Sender) error {
+	if w.sendErr != nil {
+		return w.c.conn.failed("send", w.sendErr)
+	}
 	if len(w.out) == 0 {
 		return loop.Checkpoint(t)
 	}

@@ -21,7 +21,7 @@ import (
 // BenchmarkTLSEcho sends a message over TLS and waits for it to come back; both ends are in one
 // loop, or are goroutines on package net.
 func BenchmarkTLSEcho(b *testing.B) {
-	for _, size := range []int{128, 16 << 10} {
+	for _, size := range []int{64, 1 << 10, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			b.Run("lion", func(b *testing.B) { echoTLSInTasks(b, size) })
 			b.Run("net", func(b *testing.B) { echoTLSOnNet(b, size) })

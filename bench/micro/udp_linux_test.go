@@ -60,6 +60,8 @@ func client(work []string) error {
 		return fetch(work[1:])
 	case "throng":
 		return throng(work[1:])
+	case "tls":
+		return echoTLS(work[1:])
 	}
 	to, err := netip.ParseAddrPort(work[0])
 	if err != nil {
