@@ -42,6 +42,7 @@ type coroutine struct {
 	next     func() (struct{}, bool)
 	stop     func()
 	yield    func(struct{}) bool
+	inside   bool // the function of the task has begun, and not returned
 	poisoned bool // a Goexit is in progress: never reuse it
 
 	began int64 // when the task had its first turn, as of the loop's last look at the clock
@@ -75,28 +76,33 @@ func (c *coroutine) run(yield func(struct{}) bool) {
 // execute runs the task to its end and reports its error to its nursery.
 func (c *coroutine) execute() {
 	t := c.task
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
-		e.Goexit = e.Value == nil
-		t.finish(t.joinGoexit(e))
-		if e.Goexit {
-			c.poisoned = true
-			c.yield(struct{}{})
-		}
-	}()
+	c.inside = true
+	defer c.catch()
 	if t.loop.hooks != nil {
 		t.loop.tellTask(t, hookStarted)
 	}
 	err := t.fn(t)
-	returned = true
+	c.inside = false
 	if t.loop.debug {
 		t.checkThread()
 	}
 	t.finish(err)
+}
+
+// catch is deferred: it ends a task that has not returned.
+func (c *coroutine) catch() {
+	if !c.inside {
+		return
+	}
+	c.inside = false
+	t := c.task
+	e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
+	e.Goexit = e.Value == nil
+	t.finish(t.joinGoexit(e))
+	if e.Goexit {
+		c.poisoned = true
+		c.yield(struct{}{})
+	}
 }
 
 // joinGoexit adds the errors of nurseries that a Goexit unwound: they cannot

@@ -222,6 +222,13 @@ func (l *Loop) tellTask(t *Task, k hook) {
 	}
 }
 
+// tellExited tells of the end of a task and its error.
+//
+//go:noinline
+func (l *Loop) tellExited(t *Task, err error) {
+	l.tell(hookExited, happening{task: t, err: err})
+}
+
 // tellTurnEnded tells of the end of the current task's turn. If it neither
 // ended nor waits it has gone to the end of the queue by itself.
 func (l *Loop) tellTurnEnded() {

@@ -29,6 +29,7 @@ type Loop struct {
 	idle    []*coroutine
 	rng     *rand.Rand
 	nextID  uint64
+	woken   []*Task // room for propagate
 
 	// The turn under way, for the checkpoint budget.
 	credit    int   // operations until the next look at the clock

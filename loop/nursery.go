@@ -197,6 +197,10 @@ func (n *Nursery) note(err error, who culprit) {
 	if n.scope.own != nil || n.scope.state != scopeActive {
 		return
 	}
+	n.cancelFor(err, who)
+}
+
+func (n *Nursery) cancelFor(err error, who culprit) {
 	if err == ErrInterrupt || onlyInterrupts(err) {
 		n.scope.cancel(SourceInterrupt, "the main task was interrupted")
 		return

@@ -34,6 +34,18 @@ func (leaver) Abort(Wait) bool { return true }
 // Park it may be a Detailer too, and may be nil: then every cancellation is
 // refused, also one that came before the call. It is a checkpoint.
 func (p *ParkingLot) ParkWith(t *Task, label string, a Aborter) error {
+	if err := p.admit(t); err != nil {
+		return err
+	}
+	w := t.beginWait(label, a) // see Task.park
+	if !t.co.yield(struct{}{}) {
+		t.unwind()
+	}
+	return w.result()
+}
+
+// admit takes t, which is about to park, into the lot.
+func (p *ParkingLot) admit(t *Task) error {
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -45,7 +57,7 @@ func (p *ParkingLot) ParkWith(t *Task, label string, a Aborter) error {
 	}
 	t.loop.cancelPoints++
 	p.append(t)
-	return t.park(label, a)
+	return nil
 }
 
 func (p *ParkingLot) brokenError() error {

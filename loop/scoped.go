@@ -11,6 +11,15 @@ import (
 // is not itself a checkpoint. A nil fn, and a scope that is active or exited, are
 // refused with ErrMisuse.
 func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
+	if err := s.admit(t, fn); err != nil {
+		return err
+	}
+	defer s.leave(t)
+	return s.settle(fn(s))
+}
+
+// admit has t enter s, if that may be.
+func (s *Scope) admit(t *Task, fn func(*Scope) error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -24,21 +33,31 @@ func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
 		return fmt.Errorf("entering a scope of another loop: %w", ErrWrongTask)
 	}
 	s.enter(t, t.scope)
-	// Deferred, so that a panic leaves the task in the scope it was in.
-	defer func() {
-		t.scope = s.parent
-		s.exit()
-	}()
-	return s.settle(fn(s))
+	return nil
+}
+
+// leave is deferred, so that a panic leaves t in the scope it was in.
+func (s *Scope) leave(t *Task) {
+	t.scope = s.parent
+	s.exit()
 }
 
 // Scoped runs fn in a new scope; see Enter. It suspends only where fn does.
 func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
+	return enterNew(t, fn, opts)
+}
+
+// enterNew is NewScope and Enter in one frame, see Task.park.
+func enterNew(t *Task, fn func(*Scope) error, opts []ScopeOption) error {
 	s, err := NewScope(t.loop, opts...)
+	if err == nil {
+		err = s.admit(t, fn)
+	}
 	if err != nil {
 		return err
 	}
-	return Enter(t, s, fn)
+	defer s.leave(t)
+	return s.settle(fn(s))
 }
 
 // MoveOnAfter runs fn for at most d: then its checkpoints answer Cancelled,
@@ -180,14 +199,16 @@ func (s *Scope) visible() *CancelledError {
 	return s.own
 }
 
+// attach makes s the first child. The children are a list with an end: prev of
+// the first is the last.
 func (s *Scope) attach(parent *Scope) {
 	s.parent = parent
 	if parent == nil {
 		return
 	}
-	s.next = parent.first
+	s.next, s.prev = parent.first, s
 	if s.next != nil {
-		s.next.prev = s
+		s.prev, s.next.prev = s.next.prev, s
 	}
 	parent.first = s
 }
@@ -196,28 +217,47 @@ func (s *Scope) detach() {
 	if s.parent == nil {
 		return
 	}
-	if s.prev != nil {
-		s.prev.next = s.next
-	} else {
-		s.parent.first = s.next
-	}
-	if s.next != nil {
+	first := &s.parent.first
+	switch {
+	case s.next != nil:
 		s.next.prev = s.prev
+	case *first != s:
+		(*first).prev = s.prev
+	}
+	if *first == s {
+		*first = s.next
+	} else {
+		s.prev.next = s.next
 	}
 	s.next, s.prev = nil, nil
 }
 
-// propagate recomputes what is visible in s and below, and aborts the waits
-// of tasks that have come to see a cancellation. It walks without recursion:
-// scopes may be nested thousands deep.
-func (l *Loop) propagate(s *Scope) {
-	var woken []*Task
+// after returns the scope that follows s in a walk over the tree below top:
+// parents first, then children as they were entered. Without descent what is
+// below s is left out. At the end it returns nil. The walk needs no recursion
+// and no stack: scopes may be nested thousands deep, or side by side.
+func (s *Scope) after(top *Scope, descend bool) *Scope {
+	if descend && s.first != nil {
+		return s.first.prev
+	}
+	for s != top {
+		if s != s.parent.first {
+			return s.prev
+		}
+		s = s.parent
+	}
+	return nil
+}
+
+// propagate recomputes what is visible in top and below, and aborts the waits
+// of tasks that have come to see a cancellation.
+func (l *Loop) propagate(top *Scope) {
+	woken := l.woken // a propagation within this one has another
+	l.woken = nil
 	var shares []*Scope
-	for stack := []*Scope{s}; len(stack) > 0; {
-		s := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
+	for s, news := top, false; s != nil; s = s.after(top, news) {
 		cause := s.visible()
-		if cause == s.cause {
+		if news = cause != s.cause; !news {
 			continue
 		}
 		s.cause = cause
@@ -235,9 +275,6 @@ func (l *Loop) propagate(s *Scope) {
 			}
 			shares = append(shares, n.starts()...)
 		}
-		for child := s.first; child != nil; child = child.next {
-			stack = append(stack, child)
-		}
 	}
 	// Abort functions are foreign code and may cancel more: the tree is done.
 	for _, t := range woken {
@@ -245,11 +282,24 @@ func (l *Loop) propagate(s *Scope) {
 			l.abort(t, t.scope.cause)
 		}
 	}
+	l.keepRoom(woken)
 	for _, share := range shares {
 		if share.state == scopeActive && share.own == nil {
 			share.cancelWith(&CancelledError{
 				source: SourceNursery, reason: "the nursery it was being started in was cancelled",
 			})
 		}
+	}
+}
+
+// keepRoom keeps the list of a propagation for the next one, if it is not
+// larger than for the tasks of a busy loop: growing it took as long as a third
+// of the aborts, and a cancellation of thousands of tasks began with garbage.
+//
+//lion:opt cancel-room
+func (l *Loop) keepRoom(woken []*Task) {
+	clear(woken)
+	if cap(woken) <= 2*coroutineSurplusMax {
+		l.woken = woken[:0]
 	}
 }

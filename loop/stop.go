@@ -109,24 +109,19 @@ func (s *Scope) told() *stopRequest {
 }
 
 // tellBelow cancels the regions of UntilStop in s and below, if what s sees was
-// told to stop. It walks without recursion.
+// told to stop.
 func (s *Scope) tellBelow() {
 	told := s.told()
 	if told == nil {
 		return
 	}
 	var ending []*Scope
-	for stack := []*Scope{s}; len(stack) > 0; {
-		inner := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if inner.shield && inner != s {
+	for inner, open := s, true; inner != nil; inner = inner.after(s, open) {
+		if open = inner == s || !inner.shield; !open {
 			continue
 		}
 		if inner.untilStop && inner.own == nil {
 			ending = append(ending, inner)
-		}
-		for child := inner.first; child != nil; child = child.next {
-			stack = append(stack, child)
 		}
 	}
 	cause := told.cancelled("")

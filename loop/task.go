@@ -255,7 +255,7 @@ func (t *Task) finish(err error) {
 		err = &stray{err: err}
 	}
 	if l.hooks != nil {
-		l.tell(hookExited, happening{task: t, err: err})
+		l.tellExited(t, err)
 	}
 	t.done = true
 	t.fn, t.co, t.locals = nil, nil, Locals{}
