@@ -18,7 +18,7 @@ var corruptions = map[string]func(*Task){
 	},
 	"the poller is closed": func(t *Task) { t.loop.poller.Close() },
 	"the timers are corrupt": func(t *Task) {
-		t.loop.timers = append(t.loop.timers, &timer{pos: 1, when: -1})
+		t.loop.timers = append(t.loop.timers, alarm{when: -1, timer: &timer{pos: 1, when: -1}})
 	},
 }
 

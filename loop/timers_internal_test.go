@@ -31,8 +31,8 @@ func TestTimerHeapAgainstModel(t *testing.T) {
 				model = slices.DeleteFunc(model, func(o *timer) bool { return o == m })
 			case 2:
 				if len(model) > 0 {
-					first := slices.MinFunc(model, compareTimers)
-					if l.timers.next() != first.when || l.timers[0] != first {
+					first := slices.MinFunc(model, l.timers.compare)
+					if l.timers.next() != first.when || l.timers[0].timer != first {
 						t.Fatalf("seed %d: the first is %v, want %v", seed, l.timers[0], first)
 					}
 					l.timers.remove(0)
@@ -44,8 +44,8 @@ func TestTimerHeapAgainstModel(t *testing.T) {
 	}
 }
 
-func compareTimers(a, b *timer) int {
-	if a.before(b) {
+func (h timerHeap) compare(a, b *timer) int {
+	if h[a.pos-1].before(&h[b.pos-1]) {
 		return -1
 	}
 	return 1
@@ -56,11 +56,11 @@ func checkHeap(t *testing.T, l *Loop, model []*timer) {
 	if len(l.timers) != len(model) {
 		t.Fatalf("%d timers in the heap, want %d", len(l.timers), len(model))
 	}
-	for i, m := range l.timers {
-		if m.pos != i+1 {
-			t.Fatalf("the timer at %d believes to be at %d", i, m.pos-1)
+	for i, a := range l.timers {
+		if a.timer.pos != i+1 || a.timer.when != a.when {
+			t.Fatalf("the timer at %d believes to be at %d", i, a.timer.pos-1)
 		}
-		if i > 0 && m.before(l.timers[(i-1)/4]) {
+		if i > 0 && a.before(&l.timers[(i-1)/4]) {
 			t.Fatalf("the timer at %d is before its parent", i)
 		}
 	}
