@@ -127,7 +127,7 @@ func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 func limited(
 	l *Loop, kind limitKind, when int64, opts []ScopeOption,
 ) (*Scope, error) {
-	s := &Scope{loop: l}
+	s := newTimedScope(l)
 	if err := s.setBefore(kind, when); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ type timer struct {
 	task  *Task  // or else wakes this task
 }
 
-func (m *timer) armed() bool { return m.pos > 0 }
+// armed reports whether m is pending. There need not be one.
+func (m *timer) armed() bool { return m != nil && m.pos > 0 }
 
 func (m *timer) start(l *Loop, when int64) {
 	l.timerSeq++
@@ -33,11 +34,11 @@ func (m *timer) start(l *Loop, when int64) {
 	l.timers.up(len(l.timers)-1, alarm{when, order, m})
 }
 
+// stop has m pending no longer, if it was; there need not be one.
 func (m *timer) stop(l *Loop) {
-	if m.pos == 0 {
-		return
+	if m.armed() {
+		l.timers.remove(m.pos - 1)
 	}
-	l.timers.remove(m.pos - 1)
 }
 
 // An alarm is an entry of the heap. What it is ordered by is in the heap itself:
