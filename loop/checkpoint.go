@@ -130,14 +130,21 @@ func (t *Task) refuse() {
 }
 
 // spend is called when the credit of the running task is used up: it looks
-// at the clock, and either extends the credit or ends the turn.
+// at the clock, and either extends the credit or ends the turn. A turn of quick
+// operations that is over anyway ends without a look: others follow soon.
+//
+//lion:opt last-look
 func (l *Loop) spend(t *Task) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	l.used += l.stride
+	if l.used >= checkpointBudget && l.stride > checkpointStride {
+		t.yield()
+		return nil
+	}
 	before := l.lookedAt
 	l.lookedAt = l.readClock()
-	l.used += l.stride
 	spent := time.Duration(l.lookedAt - l.turnStart)
 	if l.alwaysReschedule || l.used >= checkpointBudget || spent >= checkpointTime {
 		t.yield()
