@@ -3,6 +3,7 @@ package sendfile
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/lion-go/lion/loop"
@@ -90,7 +91,7 @@ func (x *transfer) pieces(t *loop.Task, send func(b []byte) (int, error)) error 
 // sendStream sends what is no regular file: a pipe, a device. Reading it may
 // take for ever, so a worker does it; a cancellation does not wait for it, and
 // what it then still reads is lost.
-func (x *transfer) sendStream(t *loop.Task, to stream.Sender) error {
+func (x *transfer) sendStream(t *loop.Task, to stream.Sender, f *os.File) error {
 	send := func(b []byte) error {
 		err := to.SendAll(t, b)
 		x.note(stream.Sent(err, len(b)))
@@ -100,7 +101,7 @@ func (x *transfer) sendStream(t *loop.Task, to stream.Sender) error {
 		return err
 	}
 	for all := x.left < 0; all || x.left > 0; {
-		b, err := x.readOn(t, all)
+		b, err := x.readOn(t, f, all)
 		if err == io.EOF && all {
 			break
 		}
@@ -120,12 +121,11 @@ func (x *transfer) sendStream(t *loop.Task, to stream.Sender) error {
 
 // readOn reads some bytes. Its buffer is not lent, since an abandoned read may
 // still write to it.
-func (x *transfer) readOn(t *loop.Task, all bool) ([]byte, error) {
+func (x *transfer) readOn(t *loop.Task, f *os.File, all bool) ([]byte, error) {
 	size := int64(piece)
 	if !all {
 		size = min(size, x.left)
 	}
-	f := x.f // the rest of x may be another transfer's by then
 	return worker.Value(t, func(*worker.Job) ([]byte, error) {
 		b := make([]byte, size)
 		n, err := f.Read(b)

@@ -1,19 +1,19 @@
 // Package sendfile moves bytes from files to streams, and from one connection
 // to another, with as few copies and system calls as the system allows.
 //
-//	f, info, err := sendfile.Open("index.html")
+//	f, err := sendfile.Open("index.html")
 //	...
-//	n, err := sendfile.Send(t, conn, f, 0, info.Size(), sendfile.WithHeader(header))
+//	n, err := f.Send(t, conn, 0, -1, sendfile.WithHeader(header))
 //
 // Send leaves the position of the file alone: any number of tasks can send from
-// one *os.File at once, so a server can keep its files open. On Linux the bytes
+// one file at once, so a server can keep its files open. On Linux the bytes
 // never pass through user space, and a header shares a packet with the first of
 // them. Up to 16 KiB go by one read and one send, which costs less. Elsewhere, over
 // TLS, and for what is no regular file, they are read and sent in pieces; callers
 // need not care, and MethodUsed tells.
 //
-// Who opens a file for each answer uses Open, and gives Send the size that it has
-// told: what is known need not be asked again.
+// Who opens a file for each answer uses Open, which costs half of what os.Open does.
+// The function Send takes an *os.File; it asks less if it is told the size.
 //
 // A file that is not in the page cache would make its loop wait for the disk,
 // and with it every other task. Where the system tells (Linux), each part is

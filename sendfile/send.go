@@ -26,26 +26,6 @@ const (
 	small = 16 << 10
 )
 
-// Open opens a regular file for reading, and tells its state. It is os.Open with
-// fewer system calls, and does not wait for the other end of a FIFO: what is no
-// regular file is refused with errors.ErrUnsupported. Like any other way to open
-// a file it may wait for a disk. Sync-coloured.
-func Open(name string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|sys.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
-}
-
 // Send sends n bytes of f, from the offset on, over to; all up to the present
 // end if n is negative. What is no regular file is read from where it stands:
 // the offset must be 0, and a negative n is everything up to its end. Send
@@ -62,46 +42,48 @@ func Send(
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return 0, err
 	}
-	x := takeTransfer()
-	defer x.giveBack()
-	x.f, x.offset, x.left = f, offset, n
-	for _, opt := range opts {
-		opt(&x.config)
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
 	}
-	err = x.run(t, to)
-	if x.method != nil {
-		*x.method = x.used
-	}
-	return x.sent, err
+	x := takeTransfer(offset, n, opts)
+	x.f, x.raw = f, raw
+	err = x.runAny(t, to, f)
+	return x.end(), err
 }
 
-// run finds the way. A look at the page cache that succeeds has shown that the
-// file has offsets, and saves the question.
-func (x *transfer) run(t *loop.Task, to stream.Sender) (err error) {
-	if x.raw, err = x.f.SyscallConn(); err != nil {
+// runAny finds out what f is. A look at the page cache that succeeds has shown
+// that it has offsets, and saves the question.
+func (x *transfer) runAny(t *loop.Task, to stream.Sender, f *os.File) error {
+	if _, isConn := to.(*socket.Conn); isConn && x.offset >= 0 && x.left > 0 && x.look() {
+		return x.run(t, to)
+	}
+	info, err := f.Stat()
+	if err != nil {
 		return err
 	}
-	c, isConn := to.(*socket.Conn)
-	if !isConn || x.offset < 0 || x.left <= 0 || !x.look() {
-		info, err := x.f.Stat()
-		if err != nil {
-			return err
-		}
-		regular := info.Mode().IsRegular()
-		if x.offset < 0 || !regular && x.offset != 0 {
-			return fmt.Errorf("%w: sending %s from offset %d", loop.ErrMisuse, x.f.Name(), x.offset)
-		}
-		if !regular {
-			return x.sendStream(t, to)
-		}
-		if x.left < 0 {
-			x.left = max(0, info.Size()-x.offset)
-		}
+	if !info.Mode().IsRegular() && x.offset == 0 {
+		return x.sendStream(t, to, f)
 	}
-	if !isConn {
-		return x.sendCopies(t, to)
+	if x.offset < 0 || x.offset > 0 && !info.Mode().IsRegular() {
+		return x.misplaced()
 	}
-	return x.sendConn(t, c)
+	if x.left < 0 {
+		x.left = max(0, info.Size()-x.offset)
+	}
+	return x.run(t, to)
+}
+
+func (x *transfer) misplaced() error {
+	return fmt.Errorf("%w: sending %s from offset %d", loop.ErrMisuse, x.f.Name(), x.offset)
+}
+
+// run sends a regular file.
+func (x *transfer) run(t *loop.Task, to stream.Sender) error {
+	if c, ok := to.(*socket.Conn); ok {
+		return x.sendConn(t, c)
+	}
+	return x.sendCopies(t, to)
 }
 
 // sendConn sends over a connection, whose sending direction it holds.

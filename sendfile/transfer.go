@@ -1,7 +1,7 @@
 package sendfile
 
 import (
-	"os"
+	"io"
 	"sync"
 
 	"github.com/lion-go/lion/sys"
@@ -12,7 +12,7 @@ import (
 // allocates next to nothing.
 type transfer struct {
 	config
-	f      *os.File
+	f      source
 	raw    syscallConn // of f
 	offset int64
 	left   int64
@@ -33,6 +33,12 @@ type transfer struct {
 	err                    error
 }
 
+// A source is a file, of package os or opened by Open.
+type source interface {
+	io.ReaderAt
+	Name() string
+}
+
 // syscallConn is what SyscallConn answers.
 type syscallConn interface{ Control(func(fd uintptr)) error }
 
@@ -46,12 +52,26 @@ var transfers = sync.Pool{New: func() any {
 	return x
 }}
 
-func takeTransfer() *transfer { return transfers.Get().(*transfer) }
+// takeTransfer begins a transfer; end ends it.
+func takeTransfer(offset, n int64, opts []Option) *transfer {
+	x := transfers.Get().(*transfer)
+	x.offset, x.left = offset, n
+	for _, opt := range opts {
+		opt(&x.config)
+	}
+	return x
+}
 
-func (x *transfer) giveBack() {
+// end gives x back, and returns how many bytes went.
+func (x *transfer) end() int64 {
+	if x.method != nil {
+		*x.method = x.used
+	}
 	if x.buf != nil {
 		giveBack(x.buf)
 	}
+	sent := x.sent
 	*x = transfer{onSend: x.onSend, onLook: x.onLook, onRead: x.onRead, part: x.part}
 	transfers.Put(x)
+	return sent
 }

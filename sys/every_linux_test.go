@@ -43,7 +43,7 @@ var everyCall = map[string]func(t *testing.T){
 	"SetsockoptInt GetsockoptInt Setsockopt Getsockopt":                     everyOption,
 	"RecvMsg SendMsg RecvMMsg SendMMsg SetMembership SetMulticastInterface": everyOfDatagrams,
 	"SocketPair PeerCredentials Dup SetNonblock Nonblocking CloseOnExec " +
-		"Pipe Read Write Sendfile Splice Cached ReadCached": everyOfDescriptors,
+		"Pipe Read Write Sendfile Splice Cached ReadCached OpenFile ReadAt CloseFile": everyOfDescriptors,
 	"FileConn FileListener FilePacketConn DupConn":                             everyOfNet,
 	"StartProcess TryLock Unlock MaxFiles SetMaxFiles OpenFDs Residents Raise": everyOfProcesses,
 }
@@ -188,6 +188,12 @@ func everyOfDescriptors(t *testing.T) {
 		string(text[:n]) != "file" {
 		t.Errorf("read %q from the cache: %v", text[:n], err)
 	}
+	opened, state, err := sys.OpenFile(name)
+	must(t, err)
+	if n, err := sys.ReadAt(opened, text[:], 4); string(text[:n]) != "file" || err != nil || state.Size != 8 {
+		t.Errorf("read %q of %d bytes: %v", text[:n], state.Size, err)
+	}
+	must(t, sys.CloseFile(opened))
 }
 
 func everyOfNet(t *testing.T) {

@@ -72,6 +72,9 @@ type Completion = darwin.Completion
 // Overlapped is the record of one operation of Windows that completes later.
 type Overlapped = darwin.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = darwin.FileState
+
 // Sockaddr is a socket address in the kernel's form, held by value so that
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
@@ -831,6 +834,45 @@ func Splice(from, to FD, n int) (r0 int, err error) {
 	}
 	n = call.Cut(n)
 	r0, err = darwin.Splice(from, to, n)
+	call.Leave()
+	return
+}
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (r0 FD, r1 FileState, err error) {
+	call := faults.Enter("OpenFile")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, r1, err = darwin.OpenFile(name)
+	call.Leave()
+	return
+}
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (r0 int, err error) {
+	call := faults.Enter("ReadAt", file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	b = b[:call.Cut(len(b))]
+	r0, err = darwin.ReadAt(file, b, offset)
+	call.Leave()
+	return
+}
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) (err error) {
+	call := faults.Enter("CloseFile", file)
+	err = darwin.CloseFile(file)
+	if call.Err != nil {
+		err = call.Err
+	}
 	call.Leave()
 	return
 }

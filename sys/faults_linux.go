@@ -71,6 +71,9 @@ type Completion = linux.Completion
 // Overlapped is the record of one operation of Windows that completes later.
 type Overlapped = linux.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = linux.FileState
+
 // Sockaddr is the name of a socket in the kernel's form. The zero value is
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
@@ -871,6 +874,45 @@ func Splice(from, to FD, n int) (r0 int, err error) {
 	}
 	n = call.Cut(n)
 	r0, err = linux.Splice(from, to, n)
+	call.Leave()
+	return
+}
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (r0 FD, r1 FileState, err error) {
+	call := faults.Enter("OpenFile")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, r1, err = linux.OpenFile(name)
+	call.Leave()
+	return
+}
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (r0 int, err error) {
+	call := faults.Enter("ReadAt", file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	b = b[:call.Cut(len(b))]
+	r0, err = linux.ReadAt(file, b, offset)
+	call.Leave()
+	return
+}
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) (err error) {
+	call := faults.Enter("CloseFile", file)
+	err = linux.CloseFile(file)
+	if call.Err != nil {
+		err = call.Err
+	}
 	call.Leave()
 	return
 }

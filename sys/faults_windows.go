@@ -72,6 +72,9 @@ type Completion = windows.Completion
 // the poller until its packet has come.
 type Overlapped = windows.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = windows.FileState
+
 // Sockaddr is a socket address in the kernel's form, held by value. The zero
 // value is unspecified: no address.
 type Sockaddr = windows.Sockaddr
@@ -815,6 +818,45 @@ func Splice(from, to FD, n int) (r0 int, err error) {
 	}
 	n = call.Cut(n)
 	r0, err = windows.Splice(from, to, n)
+	call.Leave()
+	return
+}
+
+// OpenFile opens a regular file for reading, see CreateFileW, as package os does:
+// others may read, write, rename and delete it meanwhile. What is no regular file
+// is refused with errors.ErrUnsupported. Close it with CloseFile.
+func OpenFile(name string) (r0 FD, r1 FileState, err error) {
+	call := faults.Enter("OpenFile")
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	r0, r1, err = windows.OpenFile(name)
+	call.Leave()
+	return
+}
+
+// ReadAt reads from the offset on, see ReadFile, and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (r0 int, err error) {
+	call := faults.Enter("ReadAt", file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	b = b[:call.Cut(len(b))]
+	r0, err = windows.ReadAt(file, b, offset)
+	call.Leave()
+	return
+}
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) (err error) {
+	call := faults.Enter("CloseFile", file)
+	err = windows.CloseFile(file)
+	if call.Err != nil {
+		err = call.Err
+	}
 	call.Leave()
 	return
 }

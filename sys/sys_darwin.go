@@ -69,6 +69,9 @@ type Completion = darwin.Completion
 // Overlapped is the record of one operation of Windows that completes later.
 type Overlapped = darwin.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = darwin.FileState
+
 // Sockaddr is a socket address in the kernel's form, held by value so that
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
@@ -513,6 +516,18 @@ func Cached(file FD, offset, n int64) (bool, error) { return darwin.Cached(file,
 
 // Splice answers errors.ErrUnsupported: Darwin has no such call.
 func Splice(from, to FD, n int) (int, error) { return darwin.Splice(from, to, n) }
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) { return darwin.OpenFile(name) }
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) { return darwin.ReadAt(file, b, offset) }
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return darwin.CloseFile(file) }
 
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.

@@ -68,6 +68,9 @@ type Completion = linux.Completion
 // Overlapped is the record of one operation of Windows that completes later.
 type Overlapped = linux.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = linux.FileState
+
 // Sockaddr is the name of a socket in the kernel's form. The zero value is
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
@@ -554,6 +557,18 @@ func Cached(file FD, offset, n int64) (bool, error) { return linux.Cached(file, 
 // Splice moves up to n bytes from one descriptor to another, of which one is a
 // pipe; see splice(2). It never waits. Zero bytes are the end of a stream.
 func Splice(from, to FD, n int) (int, error) { return linux.Splice(from, to, n) }
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) { return linux.OpenFile(name) }
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) { return linux.ReadAt(file, b, offset) }
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return linux.CloseFile(file) }
 
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.

@@ -69,6 +69,9 @@ type Completion = windows.Completion
 // the poller until its packet has come.
 type Overlapped = windows.Overlapped
 
+// FileState is what OpenFile tells of a file.
+type FileState = windows.FileState
+
 // Sockaddr is a socket address in the kernel's form, held by value. The zero
 // value is unspecified: no address.
 type Sockaddr = windows.Sockaddr
@@ -497,6 +500,18 @@ func Cached(file FD, offset, n int64) (bool, error) { return windows.Cached(file
 
 // Splice answers errors.ErrUnsupported: Windows has no such call.
 func Splice(from, to FD, n int) (int, error) { return windows.Splice(from, to, n) }
+
+// OpenFile opens a regular file for reading, see CreateFileW, as package os does:
+// others may read, write, rename and delete it meanwhile. What is no regular file
+// is refused with errors.ErrUnsupported. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) { return windows.OpenFile(name) }
+
+// ReadAt reads from the offset on, see ReadFile, and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) { return windows.ReadAt(file, b, offset) }
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return windows.CloseFile(file) }
 
 // Catchable reports whether a program can handle s: whether the Go runtime
 // makes it of some console event.

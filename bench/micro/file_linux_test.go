@@ -49,8 +49,8 @@ func BenchmarkStaticFile(b *testing.B) {
 			serve func(b *testing.B) (string, func())
 		}{
 			{"net", func(b *testing.B) (string, func()) { return filesOverNet(b, name, size) }},
-			{"lion", func(b *testing.B) (string, func()) { return filesOverLion(b, name, size, false) }},
-			{"lion-shared", func(b *testing.B) (string, func()) { return filesOverLion(b, name, size, true) }},
+			{"lion", func(b *testing.B) (string, func()) { return filesOverLion(b, name, false) }},
+			{"lion-shared", func(b *testing.B) (string, func()) { return filesOverLion(b, name, true) }},
 		} {
 			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, c.name), func(b *testing.B) {
 				count := max(b.N/fileClients, 1) * fileClients
@@ -149,8 +149,8 @@ func fileOverNet(c net.Conn, name string) error {
 	return err
 }
 
-func filesOverLion(b *testing.B, name string, size int, share bool) (string, func()) {
-	shared, err := os.Open(name)
+func filesOverLion(b *testing.B, name string, share bool) (string, func()) {
+	shared, err := sendfile.Open(name)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func filesOverLion(b *testing.B, name string, size int, share bool) (string, fun
 					return err
 				}
 				if share {
-					err = sendOne(t, c, shared, int64(size))
+					err = sendOne(t, c, shared)
 				} else {
 					err = openAndSend(t, c, name)
 				}
@@ -196,18 +196,18 @@ func filesOverLion(b *testing.B, name string, size int, share bool) (string, fun
 
 var fileHeaderBytes = []byte(fileHeader)
 
-func sendOne(t *loop.Task, c stream.Stream, f *os.File, n int64) error {
-	_, err := sendfile.Send(t, c, f, 0, n, sendfile.WithHeader(fileHeaderBytes))
+func sendOne(t *loop.Task, c stream.Stream, f *sendfile.File) error {
+	_, err := f.Send(t, c, 0, -1, sendfile.WithHeader(fileHeaderBytes))
 	return err
 }
 
 func openAndSend(t *loop.Task, c stream.Stream, name string) error {
-	f, info, err := sendfile.Open(name)
+	f, err := sendfile.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return sendOne(t, c, f, info.Size())
+	return sendOne(t, c, f)
 }
 
 // What other tasks notice of a file that is not in the page cache: how late a

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // Darwin's sendfile(2) may answer EAGAIN or EINTR although it has sent some
@@ -44,3 +46,40 @@ func Cached(file FD, offset, n int64) (bool, error) { return false, errors.ErrUn
 
 // Splice answers errors.ErrUnsupported: Darwin has no such call.
 func Splice(from, to FD, n int) (int, error) { return 0, errors.ErrUnsupported }
+
+// FileState is what OpenFile tells of a file.
+type FileState struct {
+	Size     int64 // in bytes
+	Modified int64 // in nanoseconds since 1970
+}
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) {
+	fd, err := seam.AgainFor(func() (int, error) {
+		return unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	})
+	if err != nil {
+		return Invalid, FileState{}, err
+	}
+	var st unix.Stat_t
+	err = seam.Again(func() error { return unix.Fstat(fd, &st) })
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.ErrUnsupported
+	}
+	if err != nil {
+		_ = Close(FD(fd))
+		return Invalid, FileState{}, err
+	}
+	return FD(fd), FileState{Size: st.Size, Modified: st.Mtim.Nano()}, nil
+}
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) {
+	return seam.AgainFor(func() (int, error) { return unix.Pread(int(file), b, offset) })
+}
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return Close(file) }

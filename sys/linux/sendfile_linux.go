@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lion-go/lion/sys/internal/seam"
 )
 
 // The kernel moves pages between a file or a pipe and a socket without a copy
@@ -174,3 +176,40 @@ func Splice(from, to FD, n int) (int, error) {
 		}
 	}
 }
+
+// FileState is what OpenFile tells of a file.
+type FileState struct {
+	Size     int64 // in bytes
+	Modified int64 // in nanoseconds since 1970
+}
+
+// OpenFile opens a regular file for reading, see open(2), and tells its state.
+// What is no regular file is refused with errors.ErrUnsupported, and never waited
+// for. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) {
+	fd, err := seam.AgainFor(func() (int, error) {
+		return unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_LARGEFILE, 0)
+	})
+	if err != nil {
+		return Invalid, FileState{}, err
+	}
+	var st unix.Stat_t
+	err = seam.Again(func() error { return unix.Fstat(fd, &st) })
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.ErrUnsupported
+	}
+	if err != nil {
+		_ = Close(FD(fd))
+		return Invalid, FileState{}, err
+	}
+	return FD(fd), FileState{Size: st.Size, Modified: st.Mtim.Nano()}, nil
+}
+
+// ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) {
+	return seam.AgainFor(func() (int, error) { return unix.Pread(int(file), b, offset) })
+}
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return Close(file) }

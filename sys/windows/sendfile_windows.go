@@ -1,6 +1,10 @@
 package windows
 
-import "errors"
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
 
 // TransmitFile is overlapped, and has no readiness: it does not fit the contract
 // of these functions.
@@ -22,3 +26,59 @@ func Cached(file FD, offset, n int64) (bool, error) { return false, errors.ErrUn
 
 // Splice answers errors.ErrUnsupported: Windows has no such call.
 func Splice(from, to FD, n int) (int, error) { return 0, errors.ErrUnsupported }
+
+// FileState is what OpenFile tells of a file.
+type FileState struct {
+	Size     int64 // in bytes
+	Modified int64 // in nanoseconds since 1970
+}
+
+// OpenFile opens a regular file for reading, see CreateFileW, as package os does:
+// others may read, write, rename and delete it meanwhile. What is no regular file
+// is refused with errors.ErrUnsupported. Close it with CloseFile.
+func OpenFile(name string) (FD, FileState, error) {
+	path, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return Invalid, FileState{}, err
+	}
+	h, err := windows.CreateFile(path, windows.GENERIC_READ,
+		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
+		windows.OPEN_EXISTING, windows.FILE_FLAG_SEQUENTIAL_SCAN, 0)
+	if err != nil {
+		return Invalid, FileState{}, err
+	}
+	var info windows.ByHandleFileInformation
+	kind, err := windows.GetFileType(h)
+	if err == nil && kind != windows.FILE_TYPE_DISK {
+		err = errors.ErrUnsupported
+	}
+	if err == nil {
+		err = windows.GetFileInformationByHandle(h, &info)
+	}
+	if err != nil {
+		_ = windows.CloseHandle(h)
+		return Invalid, FileState{}, err
+	}
+	return FD(h), FileState{
+		Size:     int64(info.FileSizeHigh)<<32 | int64(info.FileSizeLow),
+		Modified: info.LastWriteTime.Nanoseconds(),
+	}, nil
+}
+
+// ReadAt reads from the offset on, see ReadFile, and may wait for a disk. Zero
+// bytes are the end of the file.
+func ReadAt(file FD, b []byte, offset int64) (int, error) {
+	at := windows.Overlapped{Offset: uint32(offset), OffsetHigh: uint32(offset >> 32)}
+	var n uint32
+	err := windows.ReadFile(windows.Handle(file), b[:min(len(b), maxRead)], &n, &at)
+	if err == windows.ERROR_HANDLE_EOF {
+		err = nil
+	}
+	return int(n), err
+}
+
+// maxRead bounds what one ReadFile is asked for: its length has 32 bits.
+const maxRead = 1 << 30
+
+// CloseFile closes what OpenFile has opened.
+func CloseFile(file FD) error { return windows.CloseHandle(windows.Handle(file)) }

@@ -17,7 +17,7 @@ const poller = "Poller"
 
 // closes are the functions after which the descriptor is gone, whatever they
 // answer. So they do their work before they fail.
-var closes = map[string]bool{"Close": true, "CloseNowait": true, "CloseHandle": true}
+var closes = map[string]bool{"Close": true, "CloseNowait": true, "CloseHandle": true, "CloseFile": true}
 
 // takers own a descriptor from the call on, and close it if they fail.
 var takers = map[string]bool{"FileConn": true, "FileListener": true, "FilePacketConn": true}
@@ -35,6 +35,7 @@ var cuts = map[string]string{
 	"Sendfile":   "n = call.Cut(n)",
 	"Splice":     "n = call.Cut(n)",
 	"ReadCached": "b = b[:call.Cut(len(b))]",
+	"ReadAt":     "b = b[:call.Cut(len(b))]",
 }
 
 // buildLine keeps the two facades apart.
