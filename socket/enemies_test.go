@@ -186,9 +186,15 @@ func TestResetsAtEveryPoint(t *testing.T) {
 			run(t, func(task *loop.Task) error {
 				// No OnError: an error that is not the connection's would end it.
 				return serving(task, t, lineServer(100), func(s *socket.Server) error {
+					visits := 0
 					visit := func(bytes int) error {
 						c := &cutConn{dial(task, t, s), bytes}
 						defer c.Close()
+						visits++
+						// One that is reset before may not even come to the listener.
+						until(task, t, func() bool {
+							return s.Statistics().Accepted == uint64(visits)
+						})
 						if err := c.SendAll(task, []byte(header)); err != nil {
 							return err
 						}
@@ -206,9 +212,7 @@ func TestResetsAtEveryPoint(t *testing.T) {
 						}
 						return over.SendEOF(task)
 					}
-					visits := 0
 					for bytes := 1; ; bytes += step {
-						visits++
 						if err := visit(bytes); err == nil {
 							break
 						}

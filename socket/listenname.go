@@ -14,8 +14,10 @@ import (
 // service: "localhost:http", "[::1]:7000"; ":7000", an empty host, is every
 // address of the machine. Each address has a listener of its own, those of IPv6
 // take IPv6 clients only, and port 0 is one port that all of them have free. A
-// family that the system does not have is left out, unless nothing else is
-// left. If anything else fails all are closed. Options are as for ListenTCP.
+// family that the system does not have is left out, unless nothing else is left:
+// also IPv6 where it is switched off, so that "::1 localhost" in the hosts file does
+// no harm. If anything else fails all are closed, for one an address that belongs to
+// another machine: who named it should know. Options are as for ListenTCP.
 // Errors: those of resolve, and *OpError with the address. It is a checkpoint;
 // if it is cancelled nothing is listened on.
 func Listen(
@@ -52,18 +54,40 @@ func (c *setup) listenFamilies(
 ) ([]*Listener, error) {
 	var lacking error
 	addrs = slices.DeleteFunc(addrs, func(addr netip.Addr) bool {
-		s, err := New(l, InetAddr(netip.AddrPortFrom(addr, port)).Family(), sys.SOCK_STREAM, 0)
-		if err == nil {
-			_ = s.Close()
+		at := InetAddr(netip.AddrPortFrom(addr, port))
+		err := lacksFamily(l, addr)
+		if err != nil {
+			lacking = opError("listen", at, err)
 		}
-		missing := errors.Is(err, sys.EAFNOSUPPORT)
-		if missing {
-			lacking = opError("listen", InetAddr(netip.AddrPortFrom(addr, port)), err)
-		}
-		return missing
+		return err != nil
 	})
 	if len(addrs) == 0 && lacking != nil {
 		return nil, lacking
 	}
 	return c.listenSamePort(l, addrs, port)
+}
+
+// lacksFamily says why an address cannot be listened on if that is because the
+// system lacks its family. Where IPv6 is switched off there are sockets for it but
+// no address, not even ::1, which every machine with IPv6 has.
+func lacksFamily(l *loop.Loop, addr netip.Addr) error {
+	err := tryBind(l, addr)
+	switch {
+	case errors.Is(err, sys.EAFNOSUPPORT):
+		return err
+	case addr.Is6() && errors.Is(err, sys.EADDRNOTAVAIL) && lacksIPv6(tryBind(l, netip.IPv6Loopback())):
+		return err
+	}
+	return nil
+}
+
+// tryBind binds a socket to an address, at a port that does not matter.
+func tryBind(l *loop.Loop, addr netip.Addr) error {
+	at := InetAddr(netip.AddrPortFrom(addr, 0))
+	s, err := New(l, at.Family(), sys.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Bind(at)
 }

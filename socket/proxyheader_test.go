@@ -12,6 +12,7 @@ import (
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/stream"
 	"github.com/lion-go/lion/socket"
+	"github.com/lion-go/lion/sys"
 )
 
 const signature = "\r\n\r\n\x00\r\nQUIT\n"
@@ -301,6 +302,10 @@ func TestListenByName(t *testing.T) {
 			a, err := ln.Accept(task)
 			must(t, err)
 			closeAll(c, a, ln)
+		}
+		for _, foreign := range []string{"192.0.2.1", "2001:db8::1"} {
+			_, err = socket.Listen(task, answers("127.0.0.1", foreign), "name:http")
+			want(t, foreign, err, sys.EADDRNOTAVAIL)
 		}
 		_, err = socket.Listen(task, answers("127.0.0.1", "192.0.2.1"), "name:http")
 		var e *socket.OpError
