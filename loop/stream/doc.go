@@ -8,6 +8,13 @@
 // descriptors from elsewhere. NewMemory and NewLockstep make streams that need
 // no system.
 //
+// A Writer is a bounded queue of messages in front of a stream, for those who
+// hand one message to many: Put never waits, and what comes within a turn goes
+// out in one send. Its Policy says what becomes of a message when the peer is
+// slow and the queue is full: Refuse it with loop.ErrFull, DropOldest to make
+// room for it, DropNewest, which is that message, or CloseSlow, which gives up
+// the stream. To wait for room instead, Send.
+//
 // # The contract
 //
 // Receive returns at least one byte, or 0 and nil at the end: the peer is done
