@@ -28,7 +28,23 @@ const (
 	// faultPause is how long all tasks of a run must have been blocked before
 	// its clock jumps: long enough for what comes through the kernel.
 	faultPause = 20 * time.Millisecond
+
+	// faultLeap is how far it jumps at a time. A worker may take longer than the
+	// pause on a busy machine; that costs a minute of virtual time then, and not
+	// the hour that a body has.
+	faultLeap = time.Minute
 )
+
+// leaping is a clock that jumps no further than faultLeap at a time.
+type leaping struct{ *Clock }
+
+// Jump moves the clock to when, or in its direction.
+func (c leaping) Jump(when time.Time) {
+	if most := c.Now().Add(faultLeap); most.Before(when) {
+		when = most
+	}
+	c.Clock.Jump(when)
+}
 
 // shortCuts are to how many bytes all transfers of a run are cut.
 var shortCuts = []int{1, 2, 3, 7}
@@ -64,8 +80,9 @@ func (r FaultReport) String() string {
 //   - Its scope is cancelled just after each call. Then it may be cancelled.
 //
 // Every run is one of Run, with its checks for hanging and leaking. Time is
-// virtual, and jumps when all tasks have been blocked for a while; an option
-// for another clock is permitted.
+// virtual, and jumps, a minute at the most, when all tasks have been blocked for
+// a while; an option for another clock is permitted. A deadline of main that is to
+// outlast workers should be an hour.
 func EachFault(
 	tb testing.TB, main func(*loop.Task) error, opts ...loop.Option,
 ) FaultReport {
@@ -113,7 +130,7 @@ func (f *faulty) run(
 	f.tb.Helper()
 	clock := NewClock()
 	clock.SetThreshold(faultPause)
-	opts := append([]loop.Option{loop.WithClock(clock)}, f.opts...)
+	opts := append([]loop.Option{loop.WithClock(leaping{clock})}, f.opts...)
 	if err := warm(); err != nil {
 		f.tb.Fatalf("the first loop failed: %v", err)
 	}
