@@ -3,11 +3,15 @@ package stdnet_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,18 +71,63 @@ func TestNetConn(t *testing.T) {
 	for name, makePair := range pairs {
 		t.Run(name, func(t *testing.T) {
 			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
-				err = loop.Run(func(task *loop.Task) error {
-					one, two := makePair(task, t)
-					if a, err = stdnet.NetConn(one); err != nil {
-						return errors.Join(err, one.Close(), two.Close())
-					}
-					b, err = stdnet.NetConn(two)
-					return err
-				})
-				return a, b, func() { a.Close(); b.Close() }, err
+				return leave(t, makePair)
 			})
 		})
 	}
+}
+
+// leave makes a pair on a loop and takes it off.
+func leave(
+	tb testing.TB, makePair func(t *loop.Task, tb testing.TB) (a, b *socket.Conn),
+) (a, b net.Conn, stop func(), err error) {
+	err = loop.Run(func(task *loop.Task) error {
+		one, two := makePair(task, tb)
+		if a, err = stdnet.NetConn(one); err != nil {
+			return errors.Join(err, one.Close(), two.Close())
+		}
+		b, err = stdnet.NetConn(two)
+		return err
+	})
+	return a, b, func() { a.Close(); b.Close() }, err
+}
+
+// nettestOfTLS are the parts of nettest that crypto/tls passes on package net. The
+// others write on after a write has timed out, which breaks a tls.Conn for good.
+const nettestOfTLS = "BasicIO|PingPong|RacyRead|RacyWrite|ReadTimeout|WriteTimeout|" +
+	"PresentTimeout|CloseTimeout"
+
+// And so is crypto/tls over it, as far as over package net. nettest cannot be
+// asked for a part, but a test binary can: this test runs itself.
+func TestNetConnTLS(t *testing.T) {
+	needsNet(t)
+	const inner = "LION_NETTEST_OF_TLS"
+	if os.Getenv(inner) == "" {
+		c := exec.Command(os.Args[0], "-test.run=^TestNetConnTLS$/^("+nettestOfTLS+")$", "-test.v")
+		c.Env = append(os.Environ(), inner+"=1")
+		out, err := c.CombinedOutput()
+		passed := strings.Count(string(out), "--- PASS: TestNetConnTLS/")
+		if want := strings.Count(nettestOfTLS, "|") + 1; err != nil || passed != want {
+			t.Errorf("%d of %d passed, %v:\n%s", passed, want, err, out)
+		}
+		return
+	}
+	identity := httptest.NewUnstartedServer(nil) // it has a certificate
+	identity.StartTLS()
+	config := &tls.Config{Certificates: identity.TLS.Certificates}
+	identity.Close()
+	nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+		one, two, _, err := leave(t, pairs["tcp4"])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		client := tls.Client(one, &tls.Config{InsecureSkipVerify: true})
+		server := tls.Server(two, config)
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		err = errors.Join(client.Handshake(), <-shaken)
+		return client, server, func() { client.Close(); server.Close() }, err
+	})
 }
 
 // A connection leaves its loop and comes back, with bytes on their way all the
