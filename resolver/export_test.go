@@ -69,6 +69,13 @@ func LiteralLoose(host string) netip.Addr {
 // was believed, and what addresses it has.
 func ReadMessage(wire []byte, id uint16, name string, qtype uint16) (bool, []netip.Addr) {
 	q := query{id: id, name: name, qtype: qtype}
+	careful := q // with all that can be asked for: it must not believe more
+	careful.edns, careful.exact, careful.cookie.n = true, true, clientCookie
+	if _, v := careful.read(wire); v == genuine {
+		if _, v := q.read(wire); v != genuine {
+			panic("a cookie makes an answer genuine")
+		}
+	}
 	r, v := q.read(wire)
 	if v != genuine || r.body == 0 {
 		return false, nil

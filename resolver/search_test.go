@@ -78,3 +78,41 @@ func TestR042OwnName(t *testing.T) {
 		})
 	}
 }
+
+// R050: the environment changes the file only for who asked for that.
+func TestR050Environment(t *testing.T) {
+	t.Setenv("LOCALDOMAIN", "env.test")
+	t.Setenv("RES_OPTIONS", "ndots:3 -no-aaaa")
+	conf := resolver.ResolvConf{Search: []string{"file.test"}, NoAAAA: true}
+	nowhere := behaviour{"N", "N"}
+	for use, want := range map[bool]string{
+		false: "A a.b, A a.b.file.test",
+		true:  "AAAA a.b.env.test, A a.b.env.test, AAAA a.b, A a.b",
+	} {
+		withServers(t, []func(*asking) []event{nowhere.server}, func(task *loop.Task, servers []*fake) error {
+			r := newResolver(t, resolver.Config{ResolvConf: &conf, UseEnv: use}, servers...)
+			warm(task, t, r)
+			_, err := lookup(task, r, "a.b")
+			if got := strings.Join(servers[0].log, ", "); got != want {
+				t.Errorf("UseEnv %v: asked for %s, want %s", use, got, want)
+			}
+			return err
+		})
+	}
+}
+
+// R104: servers are asked in the order of the file: one with an IPv6 address
+// behind one with an IPv4 address is not promoted.
+func TestR104OrderOfTheFile(t *testing.T) {
+	ok := behaviour{"ok", "ok"}
+	withServers(t, []func(*asking) []event{ok.server}, func(task *loop.Task, servers []*fake) error {
+		second := &fake{addr: netip.AddrPortFrom(netip.IPv6Loopback(), 1)} // it would refuse
+		r := newResolver(t, resolver.Config{}, servers[0], second)
+		warm(task, t, r)
+		got, err := lookup(task, r, "x.test")
+		if st := r.Statistics(); got != "46" || st.Sockets != 1 || st.Unhelpful != 0 {
+			t.Errorf("%s, %+v", got, st)
+		}
+		return err
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // answering is a server that says the same to everybody.
@@ -68,4 +69,17 @@ func TestUnwantedProtocol(t *testing.T) {
 	if g.out != "" {
 		t.Errorf("standard output has %q", g.out)
 	}
+}
+
+// Whatever a server says, nothing but lines, tabs and what can be seen is left of it.
+func FuzzEscape(f *testing.F) {
+	f.Add("404 \x1b[2J\u009b\u202e\xff\ufffd\r\n\t")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := escape(text, "\n\t")
+		for _, c := range got {
+			if c != '\n' && c != '\t' && !unicode.IsPrint(c) {
+				t.Errorf("%q became %q", text, got)
+			}
+		}
+	})
 }
