@@ -784,9 +784,10 @@ func Unlock(lock FD, name string) (err error) {
 	return
 }
 
-// Sendfile sends up to n bytes of the file, from the offset on, over a stream
-// socket; see sendfile(2). Zero bytes are the end of the file.
-// errors.ErrUnsupported if this file cannot be sent so.
+// Sendfile sends head, and then up to n bytes of the file, from the offset on,
+// over a stream socket; see sendfile(2). It returns how many bytes of both went.
+// If there is no head zero bytes are the end of the file. errors.ErrUnsupported if
+// this file cannot be sent so. n must not be 0.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (r0 int, err error) {
 	call := faults.Enter("Sendfile", socket, file)
 	if call.Err != nil {

@@ -498,9 +498,10 @@ func TryLock(name string) (lock FD, err error) { return darwin.TryLock(name) }
 // nobody holds a lock whose file is there for somebody else.
 func Unlock(lock FD, name string) error { return darwin.Unlock(lock, name) }
 
-// Sendfile sends up to n bytes of the file, from the offset on, over a stream
-// socket; see sendfile(2). Zero bytes are the end of the file.
-// errors.ErrUnsupported if this file cannot be sent so.
+// Sendfile sends head, and then up to n bytes of the file, from the offset on,
+// over a stream socket; see sendfile(2). It returns how many bytes of both went.
+// If there is no head zero bytes are the end of the file. errors.ErrUnsupported if
+// this file cannot be sent so. n must not be 0.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
 	return darwin.Sendfile(socket, file, head, offset, n)
 }

@@ -9,14 +9,29 @@ import (
 )
 
 // Darwin's sendfile(2) may answer EAGAIN or EINTR although it has sent some
-// bytes; their number is what counts then. Headers and trailers, which it could
-// take along, are not exposed by x/sys, and Darwin has no MSG_MORE: they are
-// sent by calls of their own.
+// bytes; their number is what counts then. It could take headers and trailers
+// along (struct sf_hdtr), but not over a nonblocking socket: XNU sends headers by
+// writev(2), goes on with the file however little of them went (sendfile in
+// bsd/kern/uipc_syscalls.c), and sends trailers also after a file that has become
+// shorter, while the count does not tell which bytes it is about. So both are sent
+// by calls of their own.
 
-// Sendfile sends up to n bytes of the file, from the offset on, over a stream
-// socket; see sendfile(2). Zero bytes are the end of the file.
-// errors.ErrUnsupported if this file cannot be sent so.
+// Sendfile sends head, and then up to n bytes of the file, from the offset on,
+// over a stream socket; see sendfile(2). It returns how many bytes of both went.
+// If there is no head zero bytes are the end of the file. errors.ErrUnsupported if
+// this file cannot be sent so. n must not be 0.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	if len(head) > 0 {
+		sent, err := Send(socket, head, 0)
+		if err != nil || sent < len(head) {
+			return sent, err
+		}
+		more, err := Sendfile(socket, file, nil, offset, n)
+		if err != nil {
+			more = 0 // the next call meets it again
+		}
+		return sent + more, nil
+	}
 	for {
 		sent, err := unix.Sendfile(int(socket), int(file), &offset, n)
 		switch {
