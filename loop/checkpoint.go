@@ -188,7 +188,9 @@ func (t *Task) wrong() error {
 // yield puts the task at the end of the queue.
 func (t *Task) yield() {
 	t.loop.ready = append(t.loop.ready, t)
-	t.suspend()
+	if !t.co.yield(struct{}{}) { // see Task.park
+		t.unwind()
+	}
 }
 
 // Sleep suspends the task for at least d; Sleep of zero is a plain

@@ -86,23 +86,38 @@ func WithName(name string) NurseryOption {
 // waits for its children whatever happens around it. A nil fn is refused with
 // ErrMisuse.
 func Nurse(t *Task, fn func(*Nursery) error, opts ...NurseryOption) error {
+	return host(t, nil, fn, opts)
+}
+
+// openNursery makes a nursery for t.
+func openNursery(t *Task, fn func(*Nursery) error, opts []NurseryOption) (*Nursery, error) {
 	if err := t.check(); err != nil {
-		return err
+		return nil, err
 	}
 	if fn == nil {
-		return misuse("a nursery with a nil function")
+		return nil, misuse("a nursery with a nil function")
 	}
 	n := newNursery(t.loop)
 	for _, opt := range opts {
 		if err := opt(n); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// host runs the body and the end of a nursery in its owner; of a new nursery if
+// n is nil. It is Nurse in one frame, see Task.park.
+//
+//lion:opt flat-nurse
+func host(
+	t *Task, n *Nursery, fn func(*Nursery) error, opts []NurseryOption,
+) (err error) {
+	if n == nil {
+		if n, err = openNursery(t, fn, opts); err != nil {
 			return err
 		}
 	}
-	return n.host(t, fn)
-}
-
-// host runs the body and the end of a nursery in its owner.
-func (n *Nursery) host(t *Task, fn func(*Nursery) error) (err error) {
 	n.scope.enter(t, t.scope)
 	n.outer, t.nurseries = t.nurseries, n
 	returned := false
@@ -137,7 +152,11 @@ func (n *Nursery) leave(t *Task, err error) error {
 	}
 	n.waiting = true
 	for n.count > 0 {
-		if err := t.park(nurseryLabel, (*nurseryWait)(n)); err != nil {
+		w := t.beginWait(nurseryLabel, (*nurseryWait)(n)) // as in Task.park
+		if !t.co.yield(struct{}{}) {
+			t.unwind()
+		}
+		if err := w.result(); err != nil {
 			n.noteWoken(err)
 		}
 		if t.loop.broken != nil {

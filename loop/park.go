@@ -73,14 +73,16 @@ func Park(t *Task, label string, a Aborter) error {
 	return t.park(label, a)
 }
 
-// park is Park after its checks. The frames between a task and its coroutine
-// are few and small, here and in ParkWith, Scoped and execute: when many wait,
-// each is a miss of the cache, and a return that the processor mispredicts.
+// park is Park after its checks. To suspend a task is to yield from its
+// coroutine to the loop; an answer of false says that the loop wants its tasks
+// to end. The frames between a task and its coroutine are few and small, here
+// and in ParkWith, Scoped and execute: when many wait, each is a miss of the
+// cache, and always a return that the processor mispredicts.
 //
 //lion:opt flat-park
 func (t *Task) park(label string, a Aborter) error {
 	w := t.beginWait(label, a)
-	if !t.co.yield(struct{}{}) { // as suspend does
+	if !t.co.yield(struct{}{}) {
 		t.unwind()
 	}
 	return w.result()

@@ -66,7 +66,10 @@ func (l *Loop) guardedPasses() (err error) {
 	return err
 }
 
-// pass runs one batch. Coroutines may take tasks from it too (followOn).
+// pass runs one batch. Coroutines may take tasks from it too (followOn). It
+// resumes them in its own frame, see Task.park.
+//
+//lion:opt flat-turn
 func (l *Loop) pass() error {
 	if len(l.ready) == 0 || l.pollDue() {
 		if err := l.poll(); err != nil {
@@ -79,14 +82,16 @@ func (l *Loop) pass() error {
 		slices.Reverse(l.batch)
 	}
 	for l.next = 0; l.next < len(l.batch); {
-		l.resume(l.takeNext())
+		c := l.beforeTurn(l.takeNext())
+		_, alive := c.next()
+		l.afterTurn(c, alive)
 	}
 	l.counters.passes++
 	return nil
 }
 
-// resume gives t its turn.
-func (l *Loop) resume(t *Task) {
+// beforeTurn prepares the turn of t, and returns the coroutine to resume.
+func (l *Loop) beforeTurn(t *Task) *coroutine {
 	c := t.co
 	if c == nil { // its first turn
 		c = l.takeCoroutine(t)
@@ -95,7 +100,12 @@ func (l *Loop) resume(t *Task) {
 	if l.hooks != nil {
 		l.tellTask(t, hookBeforeTurn)
 	}
-	_, alive := c.next()
+	return c
+}
+
+// afterTurn is for the coroutine that has come back, perhaps with another task
+// than it went with (followOn).
+func (l *Loop) afterTurn(c *coroutine, alive bool) {
 	if l.hooks != nil {
 		l.tellTurnEnded()
 	}

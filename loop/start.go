@@ -53,10 +53,10 @@ func Start(
 	s := &starting{target: n, hidden: newNursery(t.loop)}
 	s.hidden.hidden, s.hidden.rarely().name = true, "start"
 	n.count++ // a start under way holds the target open
-	err := s.hidden.host(t, func(h *Nursery) error {
+	err := host(t, s.hidden, func(h *Nursery) error {
 		s.begin(t, fn, opts)
 		return nil
-	})
+	}, nil)
 	return s.outcome(err)
 }
 

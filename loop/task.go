@@ -213,14 +213,6 @@ func (t *Task) Buffer() []byte {
 	return *t.buffer
 }
 
-// suspend switches from the task to its loop, and returns when the loop
-// resumes the task.
-func (t *Task) suspend() {
-	if !t.co.yield(struct{}{}) {
-		t.unwind()
-	}
-}
-
 // unwindWaits is how many waits a task may begin in a broken loop: enough for
 // any clean-up. A task that goes on after that would go on for ever.
 const unwindWaits = 1000
