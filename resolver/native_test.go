@@ -157,3 +157,20 @@ func TestNativeUnsupported(t *testing.T) {
 		t.Error("package net was not asked")
 	}
 }
+
+// S312: the system itself, in both ways where it has two: Wine shows with the first
+// lookup that it cannot cancel, and is asked through package net from then on.
+func TestSystemItself(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		for range 2 {
+			addrs, err := resolver.System{}.Lookup(task, "localhost", sys.AF_INET)
+			if err != nil {
+				return err
+			}
+			if len(addrs) == 0 || !addrs[0].Is4() || !addrs[0].IsLoopback() {
+				t.Errorf("localhost is %v", addrs)
+			}
+		}
+		return nil
+	})
+}
