@@ -13,7 +13,7 @@ import (
 // UnsentError is the error of a Copy that was broken off with bytes in its
 // hands: they have been received, and could not be sent.
 type UnsentError struct {
-	Data []byte // at most 64 KiB
+	Data []byte // at most 1 MiB
 	Err  error  // why they could not be sent
 }
 
@@ -59,6 +59,9 @@ func Copy(
 	return x.moved, err
 }
 
+// fewInARow is how many small pieces end a bulk transfer.
+const fewInARow = 16
+
 // relay is one call of Copy.
 type relay struct {
 	config
@@ -75,10 +78,10 @@ func (x *relay) run(t *loop.Task) error {
 	if x.left == 0 {
 		return loop.ShieldedCheckpoint(t)
 	}
-	bulk := false
+	few := fewInARow // small pieces since the last large one
 	for x.all || x.left > 0 {
 		n, err := 0, error(nil)
-		if bulk && !x.refused {
+		if few < fewInARow && !x.refused {
 			n, err = x.splice(t)
 		} else {
 			n, err = x.copy(t)
@@ -86,8 +89,11 @@ func (x *relay) run(t *loop.Task) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		// A full piece says that there is more. Small ones cost less by a copy.
-		bulk = n >= piece/2
+		// A large piece says that there is more. Small ones cost less by a copy, but a
+		// receiver that takes little at a time makes some of them small.
+		if few++; n >= piece/2 {
+			few = 0
+		}
 	}
 	return nil
 }
@@ -139,7 +145,7 @@ func (x *relay) splice(t *loop.Task) (int, error) {
 		return x.copy(t)
 	}
 	n, err := x.in.Call(t, "splice", func(fd sys.FD) (int, error) {
-		return sys.Splice(fd, x.pipe.w, x.room(piece))
+		return sys.Splice(fd, x.pipe.w, x.room(x.pipe.room))
 	})
 	if errors.Is(err, errors.ErrUnsupported) {
 		x.refused = true
@@ -184,12 +190,19 @@ type pipe struct {
 	r, w   sys.FD
 	opened bool
 	held   int // bytes in it
+	room   int // how many fit
 }
+
+// pipeRoom is how much a pipe is to hold: with less a call moves too little to be
+// worth it, and more is not granted to everybody; see pipe(7).
+const pipeRoom = 1 << 20
 
 func (p *pipe) open() (err error) {
 	if !p.opened {
 		p.r, p.w, err = sys.Pipe()
-		p.opened = err == nil
+		if p.opened = err == nil; p.opened {
+			p.room = sys.GrowPipe(p.w, pipeRoom)
+		}
 	}
 	return err
 }

@@ -878,6 +878,9 @@ func CloseFile(file FD) (err error) {
 	return
 }
 
+// GrowPipe does nothing here, and answers 0: without Splice nobody needs room.
+func GrowPipe(pipe FD, size int) int { return darwin.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return darwin.Catchable(s) }

@@ -917,6 +917,10 @@ func CloseFile(file FD) (err error) {
 	return
 }
 
+// GrowPipe makes room for size bytes in a pipe, F_SETPIPE_SZ in fcntl(2), and
+// returns how many fit: fewer if the system grants its user no more.
+func GrowPipe(pipe FD, size int) int { return linux.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return linux.Catchable(s) }

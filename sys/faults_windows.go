@@ -861,6 +861,9 @@ func CloseFile(file FD) (err error) {
 	return
 }
 
+// GrowPipe does nothing here, and answers 0: without Splice nobody needs room.
+func GrowPipe(pipe FD, size int) int { return windows.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether the Go runtime
 // makes it of some console event.
 func Catchable(s os.Signal) bool { return windows.Catchable(s) }

@@ -530,6 +530,9 @@ func ReadAt(file FD, b []byte, offset int64) (int, error) { return darwin.ReadAt
 // CloseFile closes what OpenFile has opened.
 func CloseFile(file FD) error { return darwin.CloseFile(file) }
 
+// GrowPipe does nothing here, and answers 0: without Splice nobody needs room.
+func GrowPipe(pipe FD, size int) int { return darwin.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return darwin.Catchable(s) }

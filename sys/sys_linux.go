@@ -570,6 +570,10 @@ func ReadAt(file FD, b []byte, offset int64) (int, error) { return linux.ReadAt(
 // CloseFile closes what OpenFile has opened.
 func CloseFile(file FD) error { return linux.CloseFile(file) }
 
+// GrowPipe makes room for size bytes in a pipe, F_SETPIPE_SZ in fcntl(2), and
+// returns how many fit: fewer if the system grants its user no more.
+func GrowPipe(pipe FD, size int) int { return linux.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether it is a signal at
 // all, and neither SIGKILL nor SIGSTOP.
 func Catchable(s os.Signal) bool { return linux.Catchable(s) }

@@ -513,6 +513,9 @@ func ReadAt(file FD, b []byte, offset int64) (int, error) { return windows.ReadA
 // CloseFile closes what OpenFile has opened.
 func CloseFile(file FD) error { return windows.CloseFile(file) }
 
+// GrowPipe does nothing here, and answers 0: without Splice nobody needs room.
+func GrowPipe(pipe FD, size int) int { return windows.GrowPipe(pipe, size) }
+
 // Catchable reports whether a program can handle s: whether the Go runtime
 // makes it of some console event.
 func Catchable(s os.Signal) bool { return windows.Catchable(s) }

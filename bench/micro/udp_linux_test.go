@@ -58,6 +58,8 @@ func client(work []string) error {
 		return watch(work[1:])
 	case "files":
 		return fetch(work[1:])
+	case "relay":
+		return flood(work[1:])
 	case "throng":
 		return throng(work[1:])
 	case "tls":

@@ -213,3 +213,18 @@ func ReadAt(file FD, b []byte, offset int64) (int, error) {
 
 // CloseFile closes what OpenFile has opened.
 func CloseFile(file FD) error { return Close(file) }
+
+// GrowPipe makes room for size bytes in a pipe, F_SETPIPE_SZ in fcntl(2), and
+// returns how many fit: fewer if the system grants its user no more.
+func GrowPipe(pipe FD, size int) int {
+	n, err := seam.AgainFor(func() (int, error) {
+		return unix.FcntlInt(uintptr(pipe), unix.F_SETPIPE_SZ, size)
+	})
+	if err != nil {
+		return pipeRoom
+	}
+	return n
+}
+
+// pipeRoom is what a pipe has as a rule, pipe(7).
+const pipeRoom = 64 << 10
