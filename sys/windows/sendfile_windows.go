@@ -7,7 +7,9 @@ import (
 )
 
 // TransmitFile is overlapped, and has no readiness: it does not fit the contract
-// of these functions.
+// of these functions. It would also bind a socket to the completion port of one
+// loop for life, also after it has been handed to another loop or to package net,
+// and move the position of a file that was not opened for overlapped reads.
 
 // Sendfile answers errors.ErrUnsupported.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
