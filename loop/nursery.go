@@ -16,13 +16,12 @@ type Nursery struct {
 	outer    *Nursery // the next one out that the owner has open
 	children *Task
 	rare     *nurseryRare
-	count    int // children, and starts under way
 	spawned  uint64
-	waiting  bool // the owner waits for the children
+	count    int32 // children, and starts under way
+	waiting  bool  // the owner waits for the children
 	closed   bool
-	hidden   bool   // closed to users: the home of a task being started, say
-	eldest   Task   // the first child, see newTask
-	spare    []Task // the next ones, see newTask
+	hidden   bool // closed to users: the home of a task being started, say
+	eldest   Task // the first child, see newTask
 }
 
 const (
@@ -41,6 +40,7 @@ type nurseryRare struct {
 	errs        []error
 	starts      []*Scope // of starts under way: cancelled with this nursery
 	supervision *supervision
+	spare       []Task // the next children, see newTask
 }
 
 func newNursery(l *Loop) *Nursery {
@@ -166,7 +166,7 @@ func (n *Nursery) leave(t *Task, err error) error {
 	n.waiting, n.closed = false, true
 	t.nurseries = n.outer
 	err = n.scope.settle(newGroup(n.errors()))
-	n.rare, n.spare = nil, nil
+	n.rare = nil
 	t.scope = n.scope.parent
 	n.scope.exit()
 	return err
@@ -292,7 +292,7 @@ type NurseryStatistics struct {
 
 // Statistics returns the present numbers.
 func (n *Nursery) Statistics() NurseryStatistics {
-	s := NurseryStatistics{Children: n.count, Spawned: n.spawned, Errors: len(n.errors())}
+	s := NurseryStatistics{Children: int(n.count), Spawned: n.spawned, Errors: len(n.errors())}
 	if by := n.supervision(); by != nil {
 		s.Survived = by.survived
 	}
@@ -366,10 +366,12 @@ func (n *Nursery) newTask() (t *Task) {
 		return &n.eldest
 	case n.spawned < blockAfter:
 		return new(Task)
-	case len(n.spare) == 0:
-		n.spare = make([]Task, taskBlock)
 	}
-	t, n.spare = &n.spare[0], n.spare[1:]
+	r := n.rarely()
+	if len(r.spare) == 0 {
+		r.spare = make([]Task, taskBlock)
+	}
+	t, r.spare = &r.spare[0], r.spare[1:]
 	return t
 }
 

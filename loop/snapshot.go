@@ -126,7 +126,7 @@ func (p *photographer) nursery(n *Nursery, depth int) {
 	id := len(p.s.Nurseries) + 1
 	p.s.Nurseries = append(p.s.Nurseries, NurserySnapshot{
 		ID: id, Owner: n.Owner().id, Name: n.Name(),
-		Children: n.count, Spawned: n.spawned, Errors: len(n.errors()), Scope: n.scope.snapshot(),
+		Children: int(n.count), Spawned: n.spawned, Errors: len(n.errors()), Scope: n.scope.snapshot(),
 	})
 	children := n.Children()
 	slices.Reverse(children)
