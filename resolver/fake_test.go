@@ -311,7 +311,7 @@ func jumping(tb testing.TB) *looptest.Clock {
 	tb.Helper()
 	clock := looptest.NewAutojumpClock()
 	if !socket.ReusePort.Supported() { // only Windows is without
-		clock.SetThreshold(20 * time.Millisecond)
+		clock.SetThreshold(30 * time.Millisecond)
 	}
 	return clock
 }
