@@ -227,7 +227,9 @@ func manyNet(many int) error {
 				return
 			}
 			bad.Add(1)
-			first.CompareAndSwap(nil, &l.err)
+			if l.err != "" { // else one family was lost
+				first.CompareAndSwap(nil, &l.err)
+			}
 		})
 	}
 	all.Wait()
