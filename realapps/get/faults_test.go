@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ import (
 
 // short is a document that can be sent byte by byte, again and again.
 var short = document[:10_000]
+
+// patience is longer than a machine under load can be late.
+var patience = []string{"-timeout", "1h", "-stall", "1h", "-connect-timeout", "1h"}
 
 // serving answers "/moved" with a redirect and everything else with the document.
 func serving(t *loop.Task, c stream.Stream) error {
@@ -57,7 +61,7 @@ func torture(
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
-		config, err := parse(append(flags, scheme+"://"+at.String()+"/moved"), io.Discard)
+		config, err := parse(append(slices.Clone(flags), scheme+"://"+at.String()+"/moved"), io.Discard)
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
@@ -78,7 +82,7 @@ func torture(
 }
 
 func TestFaults(t *testing.T) {
-	torture(t, nil, "http", []string{"-timeout", "1h"}, func(err error, out string) {
+	torture(t, nil, "http", patience, func(err error, out string) {
 		if !strings.HasPrefix(short, out) || err == nil && len(out) != len(short) {
 			t.Errorf("%d bytes were written: %v", len(out), err)
 		}
@@ -86,8 +90,13 @@ func TestFaults(t *testing.T) {
 }
 
 func TestFaultsFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "document")
-	flags := []string{"-timeout", "1h", "-o", name}
+	dir, err := os.MkdirTemp("", "get") // Wine cannot remove the one of t
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "document")
+	flags := append(slices.Clone(patience), "-o", name)
 	torture(t, nil, "http", flags, func(err error, _ string) {
 		text, unread := os.ReadFile(name)
 		if err == nil && string(text) != short || err != nil && !errors.Is(unread, os.ErrNotExist) {
