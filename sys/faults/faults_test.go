@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -80,6 +81,26 @@ func TestTableIsMeaningful(t *testing.T) {
 	}
 	if known < 100 {
 		t.Errorf("only %d errors are listed for this system", known)
+	}
+}
+
+// Every error of every system has a number there, on whichever this test runs:
+// without one the first call of that system would panic.
+func TestTableHasNumbers(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		text, err := os.ReadFile("names_" + system + ".go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows(t) {
+			for _, name := range row.Errors {
+				known := name == "WouldBlock" || name == "Unsupported" ||
+					bytes.Contains(text, []byte("\""+name+"\":"))
+				if row.System == system && !known {
+					t.Errorf("%s for %s lists %s, which names_%s.go does not have", row.Function, system, name, system)
+				}
+			}
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ var names = map[string]error{
 	"ECONNRESET":           windows.WSAECONNRESET,
 	"EHOSTUNREACH":         windows.WSAEHOSTUNREACH,
 	"EINVAL":               windows.WSAEINVAL,
+	"EIO":                  windows.ERROR_IO_DEVICE,
 	"EMFILE":               windows.WSAEMFILE,
 	"EMSGSIZE":             windows.WSAEMSGSIZE,
 	"ENETDOWN":             windows.WSAENETDOWN,
