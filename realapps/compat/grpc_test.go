@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -36,8 +37,8 @@ func TestGoroutinesGRPC(t *testing.T) {
 		unaryCalls(t, client)
 		streamedAnswers(t, client, checks)
 
+		gracefulStop(t, client, server)
 		must(t, conn.Close())
-		server.GracefulStop()
 		must(t, <-served)
 	})
 }
@@ -92,8 +93,39 @@ func streamedAnswers(t *testing.T, client health_v1.HealthClient, checks *health
 	_, err = watch.Recv()
 	wantCode(t, "a cancelled stream", err, codes.Canceled)
 
-	short, cancelShort := context.WithTimeout(t.Context(), 0)
+	short, cancelShort := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancelShort()
-	_, err = client.Check(short, &health_v1.HealthCheckRequest{})
-	wantCode(t, "no time", err, codes.DeadlineExceeded)
+	watch, err = client.Watch(short, &health_v1.HealthCheckRequest{Service: service})
+	for err == nil {
+		_, err = watch.Recv() // the state, if it comes in time, and then silence
+	}
+	wantCode(t, "a stream that is out of time", err, codes.DeadlineExceeded)
+}
+
+// gracefulStop stops the server while a stream is open, which it waits for; it
+// takes no call from then on.
+func gracefulStop(t *testing.T, client health_v1.HealthClient, server *grpc.Server) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	watch, err := client.Watch(ctx, &health_v1.HealthCheckRequest{})
+	must(t, err)
+	_, err = watch.Recv()
+	must(t, err)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		server.GracefulStop()
+	}()
+	for err == nil { // calls pass until the server's word has reached the client
+		_, err = client.Check(t.Context(), &health_v1.HealthCheckRequest{})
+	}
+	wantCode(t, "a call after the stop", err, codes.Unavailable)
+	select {
+	case <-stopped:
+		t.Error("the server has stopped over an open stream")
+	default:
+	}
+	cancel()
+	<-stopped
 }

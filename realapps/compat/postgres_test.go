@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -22,8 +23,8 @@ import (
 )
 
 // Package database/sql with pgx as its driver speaks to a real PostgreSQL over
-// connections that lion dials: queries side by side, a large answer, and a query
-// that is cancelled, after which the pool goes on.
+// connections that lion dials: queries side by side, a large answer, and queries
+// that are cancelled or run out of time, after which the pool goes on.
 func TestGoroutinesPostgres(t *testing.T) {
 	at := startPostgres(t)
 	for _, host := range []string{"127.0.0.1", at.dir} { // TCP, and a Unix socket
@@ -37,6 +38,7 @@ func TestGoroutinesPostgres(t *testing.T) {
 			queriesSideBySide(t, db)
 			largeAnswer(t, db)
 			cancelledQuery(t, db)
+			expiredQuery(t, db)
 			queriesSideBySide(t, db)
 		})
 	}
@@ -105,6 +107,21 @@ func cancelledQuery(t *testing.T, db *sql.DB) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the cancelled query: %v", err)
+	}
+}
+
+// expiredQuery runs out of time, and the server does not go on with it.
+func expiredQuery(t *testing.T, db *sql.DB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := db.ExecContext(ctx, "select pg_sleep(600)")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the expired query: %v", err)
+	}
+	for asleep := 1; asleep > 0; {
+		must(t, db.QueryRowContext(t.Context(), "select count(*) from pg_stat_activity "+
+			"where wait_event = 'PgSleep'").Scan(&asleep))
 	}
 }
 
