@@ -156,6 +156,42 @@ func TestOversizedLine(t *testing.T) {
 	})
 }
 
+// A forged PROXY header of somebody who is trusted ends its connection as soon as
+// it cannot become one, however much is announced: the server waits for no more.
+func TestForgedProxyHeaders(t *testing.T) {
+	forged := []string{
+		"PROXY TCP4 " + strings.Repeat("1", 200),              // a line without an end
+		"PROXY TCP4 192.0.2.1 198.51.100.2 99999 443\r\n",     // no port
+		signature + "\x21\x11\xff\xff",                        // 64 KiB are to follow
+		signature + "\x21\x11\x00\x02ab",                      // shorter than its addresses
+		signature + "\x21\x00\x00\x07\x03\x00\x04" + "abcdef", // a wrong sum
+	}
+	run(t, func(task *loop.Task) error {
+		var heard []error
+		opts := append(serverOpts(false, true),
+			socket.OnError(func(_ *socket.Conn, err error) { heard = append(heard, err) }))
+		return serving(task, t, lineServer(1), func(s *socket.Server) error {
+			for i, text := range forged {
+				c := dial(task, t, s)
+				defer c.Close()
+				must(t, c.SendAll(task, []byte(text)))
+				until(task, t, func() bool { return len(heard) > i })
+				want(t, fmt.Sprintf("%q", text), heard[i], socket.ErrProxyHeader)
+			}
+			got := s.Statistics()
+			if got.Errors[socket.ErrorBroken] != uint64(len(forged)) || got.Runs != 0 ||
+				got.Active+got.Idle != 0 {
+				t.Errorf("%+v", got)
+			}
+			c := dial(task, t, s)
+			defer c.Close()
+			must(t, c.SendAll(task, []byte("PROXY UNKNOWN\r\nhello\n")))
+			receives(task, t, c, "x\n")
+			return nil
+		}, opts...)
+	})
+}
+
 // errCut ends a client that has said enough.
 var errCut = errors.New("cut")
 
