@@ -43,7 +43,7 @@ func (r *Resolver) askName(t *loop.Task, s *settings, name string, c *found) (bo
 	if types == [2]uint16{} {
 		return p.done()
 	}
-	key := flightKey{name: name, types: types, generation: s.generation}
+	key := flightKey{name: name, types: types, era: r.era(s)}
 	f, err := r.join(t, key, s.stub.work)
 	if err != nil {
 		return false, err
@@ -75,7 +75,7 @@ func (p *pair) missing(t *loop.Task, s *settings) (types [2]uint16) {
 			p.take(f, answer{err: failure(NoData, p.name, nil)})
 			continue
 		}
-		if a, ok := p.r.cache.get(t.Now(), p.name, f.qtype()); ok {
+		if a, ok := p.r.cache.get(t.Now(), p.name, f.qtype(), p.r.era(s)); ok {
 			p.r.counters.cacheHits.Add(1)
 			if p.r.tracing() {
 				p.r.trace(t.Now(), "cache", p.name, netip.AddrPort{}, "%s: %s", typeName(f.qtype()), a.outcome())

@@ -118,7 +118,7 @@ func (r *Resolver) askBackend(t *loop.Task, s *settings, name string, c *found) 
 	p := &pair{r: r, c: c, name: name}
 	system, stays := s.backend.(System)
 	stays = stays && system.native() == nil
-	key := flightKey{name: lowerName(name), generation: s.generation, stays: stays}
+	key := flightKey{name: lowerName(name), era: r.era(s), stays: stays}
 	n := 0
 	for _, f := range []family{v6, v4} {
 		if c.want[f] {

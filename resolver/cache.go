@@ -27,7 +27,15 @@ type cache struct {
 type cacheKey struct {
 	name  string // lower case
 	qtype uint16
+	era   era
 }
+
+// An era ends when files have changed, or with a Flush: nobody joins a lookup of
+// an earlier one, and what that brings home late is not kept for others.
+type era struct{ generation, flushes uint64 }
+
+// era is the present one for a lookup by s.
+func (r *Resolver) era(s *settings) era { return era{s.generation, r.flushes.Load()} }
 
 type cacheEntry struct {
 	key cacheKey
@@ -39,13 +47,13 @@ func (c *cache) init(size int) {
 }
 
 // get returns an answer whose time has not come.
-func (c *cache) get(now time.Time, name string, qtype uint16) (answer, bool) {
+func (c *cache) get(now time.Time, name string, qtype uint16, e era) (answer, bool) {
 	if c.size == 0 {
 		return answer{}, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := cacheKey{lowerName(name), qtype}
+	key := cacheKey{lowerName(name), qtype, e}
 	at := c.entries[key]
 	if at == nil {
 		return answer{}, false
@@ -61,13 +69,13 @@ func (c *cache) get(now time.Time, name string, qtype uint16) (answer, bool) {
 }
 
 // put keeps an answer if it may be kept.
-func (c *cache) put(now time.Time, name string, qtype uint16, a answer) {
+func (c *cache) put(now time.Time, name string, qtype uint16, e era, a answer) {
 	if c.size == 0 || !now.Before(a.expires) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := cacheKey{lowerName(name), qtype}
+	key := cacheKey{lowerName(name), qtype, e}
 	if at := c.entries[key]; at != nil {
 		at.Value.(*cacheEntry).answer = a
 		c.order.MoveToFront(at)

@@ -220,7 +220,7 @@ func (x *exchange) answer(q *question, a answer, now time.Time) {
 		x.s.r.trace(now, "answer", x.f.key.name, from, "%s: %s", typeName(q.qtype), a.outcome())
 	}
 	if !x.f.key.raw { // a message says nothing about addresses by itself
-		x.s.r.cache.put(now, x.f.key.name, q.qtype, a)
+		x.s.r.cache.put(now, x.f.key.name, q.qtype, x.f.key.era, a)
 	}
 	x.f.publish(q.qtype, a)
 	x.wake()

@@ -99,6 +99,11 @@ func SRTT(r *Resolver) time.Duration {
 	return s.servers[0].srtt
 }
 
+// Reload looks at the files of r now.
+func Reload(r *Resolver) {
+	r.read(&reading{done: make(chan struct{})}, r.checked.Load())
+}
+
 // Loops is how many loops r keeps something for.
 func Loops(r *Resolver) int {
 	r.mu.Lock()

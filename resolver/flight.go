@@ -44,11 +44,11 @@ type part struct {
 
 // flightKey says what a flight is about.
 type flightKey struct {
-	name       string
-	types      [2]uint16
-	generation uint64 // of the settings: an old flight ends with the old ones
-	raw        bool   // the message is wanted, not only its addresses
-	stays      bool   // the work cannot be stopped, and keeps its slot to its end
+	name  string
+	types [2]uint16
+	era   era  // an old flight ends with the old settings
+	raw   bool // the message is wanted, not only its addresses
+	stays bool // the work cannot be stopped, and keeps its slot to its end
 }
 
 // flights are those of one loop that can still be joined.

@@ -139,7 +139,7 @@ func (s System) nameOf(t *loop.Task, addr netip.Addr) (string, error) {
 // ask1 asks the name servers one question about an absolute name, and returns
 // the whole message. It is a checkpoint.
 func (r *Resolver) ask1(t *loop.Task, s *settings, name string, qtype uint16) (*dns.Msg, error) {
-	key := flightKey{name: name, types: [2]uint16{qtype}, generation: s.generation, raw: true}
+	key := flightKey{name: name, types: [2]uint16{qtype}, era: r.era(s), raw: true}
 	f, err := r.join(t, key, s.stub.work)
 	if err != nil {
 		return nil, err

@@ -77,6 +77,7 @@ type Resolver struct {
 	cache    cache
 	counters counters
 	sources  sourceMemory
+	flushes  atomic.Uint64
 	local    atomic.Pointer[localAddrs]
 
 	mu      sync.Mutex // for what follows

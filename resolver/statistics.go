@@ -85,9 +85,11 @@ func (r *Resolver) Statistics() Statistics {
 	return st
 }
 
-// Flush forgets answers, source addresses, and what is known of servers. It may be called from
-// any goroutine, when the network has changed for one.
+// Flush forgets answers, source addresses, and what is known of servers. Lookups that are under
+// way tell those who wait for them, and nobody else. It may be called from any goroutine, when the
+// network has changed for one.
 func (r *Resolver) Flush() {
+	r.flushes.Add(1)
 	r.cache.flush()
 	r.sources.forget()
 	if s := r.current.Load(); s != nil {
