@@ -107,6 +107,7 @@ func (a *attempt) open() bool {
 func (a *attempt) run(t *loop.Task) error {
 	defer a.finish()
 	if a.x.s.conf.UseTCP {
+		defer func() { a.x.talks-- }()
 		return a.exchangeTCP(t, a.asked)
 	}
 	err := a.connect(t)

@@ -184,6 +184,9 @@ func (x *exchange) launch(t *loop.Task, at int, early bool) error {
 		x.s.r.trace(a.sent, "ask", x.f.key.name, a.server.addr, "%d questions, %s", len(a.asked), why)
 	}
 	x.attempts = append(x.attempts, a)
+	if x.s.conf.UseTCP {
+		x.talks++ // it goes on when its time is over
+	}
 	return x.nursery.Spawn(a.run)
 }
 

@@ -2,11 +2,14 @@ package resolver_test
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/resolver"
+	"github.com/lion-go/lion/socket"
 )
 
 // R135: an answer to a question from before files changed, or from before Flush,
@@ -45,4 +48,52 @@ func TestLateAnswersAreNotKept(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// Attempts by TCP that had their time go on, and end with the lookup: its slot
+// is free when the answers are there.
+func TestTCPAttemptsEndWithTheLookup(t *testing.T) {
+	late := func(q *asking) []event {
+		if q.nth == 0 {
+			return nil
+		}
+		return []event{{2200 * ms, packed(positive(q))}}
+	}
+	withServers(t, []func(*asking) []event{late}, func(task *loop.Task, servers []*fake) error {
+		n := servers[0].n
+		ln, err := socket.ListenTCP(task.Loop(), netip.AddrPortFrom(loopback, 0).String())
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		closing := task.Now().Add(2 * time.Second)
+		servers[0].spawn(func(task *loop.Task) error { // the other server closes what it accepts
+			for {
+				c, err := ln.Accept(task)
+				if err != nil {
+					return nil
+				}
+				err = n.Spawn(func(task *loop.Task) error {
+					defer c.Close()
+					return loop.SleepUntil(task, closing)
+				})
+				if err != nil {
+					return err
+				}
+			}
+		})
+		conf := &resolver.ResolvConf{UseTCP: true}
+		r := newResolver(t, resolver.Config{ResolvConf: conf}, servers[0], &fake{addr: ln.Addr().AddrPort()})
+		warm(task, t, r)
+		if got, err := lookup(task, r, "x.test"); got != "46" || err != nil {
+			t.Errorf("found %q: %v", got, err)
+		}
+		if err := loop.Sleep(task, ms); err != nil {
+			return err
+		}
+		if st := r.Statistics(); st.Running != 0 || st.TCP != 4 {
+			t.Errorf("the answers are there, and %+v", st)
+		}
+		return nil
+	})
 }
