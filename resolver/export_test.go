@@ -101,7 +101,7 @@ func SRTT(r *Resolver) time.Duration {
 
 // Reload looks at the files of r now.
 func Reload(r *Resolver) {
-	r.read(&reading{done: make(chan struct{})}, r.checked.Load())
+	r.read(&reading{done: make(chan struct{})}, time.Duration(r.checked.Load()))
 }
 
 // Loops is how many loops r keeps something for.

@@ -31,12 +31,14 @@ type reading struct {
 // last look is too long ago. It is a checkpoint only if it does.
 func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
 	s := r.current.Load()
-	now := t.Now().UnixNano()
-	checked := r.checked.Load()
+	now := r.sinceNew(t)
+	checked := time.Duration(r.checked.Load())
 	if s != nil {
 		fixed := s.resolv.NoReload && r.config.Recheck > 0
-		recent := now-checked < int64(r.config.Recheck)
-		if fixed || recent || r.config.Recheck > 0 && !r.checked.CompareAndSwap(checked, now) {
+		// Clocks of loops may disagree, but for no more than a moment.
+		age := now - checked
+		recent := age < r.config.Recheck && age > -r.config.Recheck
+		if fixed || recent || r.config.Recheck > 0 && !r.checked.CompareAndSwap(int64(checked), int64(now)) {
 			return s, nil
 		}
 		if r.config.Recheck > 0 && r.reading.Load() != nil {
@@ -50,9 +52,14 @@ func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
 	return r.current.Load(), nil
 }
 
+// sinceNew is the time since New by the loop of t. All loops have that from the
+// monotonic clock, which nobody sets; the times of day of two of them differ by
+// what somebody has set it in between, and by how long the machine has slept.
+func (r *Resolver) sinceNew(t *loop.Task) time.Duration { return t.Now().Sub(r.made) }
+
 // reload looks at the files once for all tasks of a loop that want them at the
 // same time.
-func (r *Resolver) reload(t *loop.Task, now int64) error {
+func (r *Resolver) reload(t *loop.Task, now time.Duration) error {
 	known := func() bool { return r.current.Load() != nil }
 	return r.together(t, "files", known, func() error {
 		ctx := t.Context()
@@ -66,7 +73,7 @@ func (r *Resolver) reload(t *loop.Task, now int64) error {
 
 // look has the files read, or waits for who reads them already: as long as it
 // takes if nothing is known yet. It blocks.
-func (r *Resolver) look(ctx context.Context, now int64) error {
+func (r *Resolver) look(ctx context.Context, now time.Duration) error {
 	p := &reading{done: make(chan struct{})}
 	for !r.reading.CompareAndSwap(nil, p) {
 		if other := r.reading.Load(); other != nil {
@@ -97,7 +104,7 @@ func (r *Resolver) await(ctx context.Context, p *reading) error {
 }
 
 // read looks at the files, and makes what they say current.
-func (r *Resolver) read(p *reading, now int64) {
+func (r *Resolver) read(p *reading, now time.Duration) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.err = &loop.PanicError{Value: v, Stack: debug.Stack(), Task: "resolver: files"}
@@ -109,7 +116,7 @@ func (r *Resolver) read(p *reading, now int64) {
 	if next := r.load(old); next != old {
 		r.adopt(old, next)
 	}
-	r.checked.Store(now)
+	r.checked.Store(int64(now))
 }
 
 // adopt makes new settings current, and forgets what was learned under the old

@@ -134,3 +134,33 @@ func TestR137HangingAtTheStart(t *testing.T) {
 		return nil
 	})
 }
+
+// Files are looked at again also by a loop whose clock is behind the one of the
+// loop that looked last.
+func TestR054ClocksDisagree(t *testing.T) {
+	dir := tempDir(t)
+	hosts := filepath.Join(dir, "hosts")
+	writeFile(t, hosts, "10.0.0.1 one.test\n")
+	writeFile(t, filepath.Join(dir, "nsswitch.conf"), "hosts: files\n")
+	r, err := resolver.New(resolver.Config{Files: resolver.Files{Dir: dir}, Recheck: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := looptest.NewClock()
+	ahead.Advance(time.Hour)
+	for _, c := range []struct {
+		clock *looptest.Clock
+		want  string
+	}{{ahead, "4"}, {looptest.NewClock(), "46"}} {
+		err := loop.Run(func(task *loop.Task) error {
+			if got, err := lookup(task, r, "one.test"); err != nil || got != c.want {
+				t.Errorf("%s, %v; want %s", got, err, c.want)
+			}
+			return nil
+		}, loop.WithClock(c.clock))
+		if err != nil {
+			t.Error(err)
+		}
+		writeFile(t, hosts, "10.0.0.1 one.test\n::1 one.test\n")
+	}
+}

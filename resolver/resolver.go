@@ -71,7 +71,8 @@ type Config struct {
 type Resolver struct {
 	config   Config
 	current  atomic.Pointer[settings]
-	checked  atomic.Int64 // when the files were last looked at, in Unix nanoseconds
+	made     time.Time
+	checked  atomic.Int64 // when the files were last looked at, in nanoseconds since made
 	reading  atomic.Pointer[reading]
 	throttle throttle
 	cache    cache
@@ -107,7 +108,7 @@ func New(config Config) (*Resolver, error) {
 	setDefault(&config.Recheck, DefaultRecheck)
 	setDefault(&config.PartialGrace, DefaultPartialGrace)
 	config.Slots = max(config.Slots, 1)
-	r := &Resolver{config: config, loops: map[*loop.Loop]flights{},
+	r := &Resolver{config: config, made: time.Now(), loops: map[*loop.Loop]flights{},
 		errands: map[errand]*loop.ParkingLot{}}
 	r.throttle.init(config.Slots, max(config.Waiting, 0))
 	r.cache.init(max(config.CacheSize, 0))
