@@ -89,6 +89,15 @@ func (s System) Lookup(t *loop.Task, name string, family int) ([]netip.Addr, err
 	return addrs, nil
 }
 
+// A systemic Backend is a System, also by its address or inside of another one.
+type systemic interface {
+	stays() bool
+	nameOf(t *loop.Task, addr netip.Addr) (string, error)
+}
+
+// stays reports whether a lookup goes on when it is cancelled.
+func (s System) stays() bool { return s.native() == nil }
+
 func (s System) resolver() *net.Resolver {
 	if s.Resolver == nil {
 		return net.DefaultResolver
@@ -116,8 +125,8 @@ func fromNet(name string, err error) error {
 // askBackend asks the backend through the throttle.
 func (r *Resolver) askBackend(t *loop.Task, s *settings, name string, c *found) (status, error) {
 	p := &pair{r: r, c: c, name: name}
-	system, stays := s.backend.(System)
-	stays = stays && system.native() == nil
+	system, stays := s.backend.(systemic)
+	stays = stays && system.stays()
 	key := flightKey{name: lowerName(name), era: r.era(s), stays: stays}
 	n := 0
 	for _, f := range []family{v6, v4} {

@@ -26,8 +26,18 @@ func stuck(release chan struct{}) resolver.System {
 // S312, S310: a lookup by the system outlives those who wait for it, who leave
 // at once, and then the loop; its result is dropped quietly.
 func TestS312OutlivesTheRun(t *testing.T) {
+	for _, wrap := range []func(resolver.System) resolver.Backend{
+		func(s resolver.System) resolver.Backend { return s },
+		func(s resolver.System) resolver.Backend { return &s },
+		func(s resolver.System) resolver.Backend { return struct{ resolver.System }{s} },
+	} {
+		outlive(t, wrap)
+	}
+}
+
+func outlive(t *testing.T, wrap func(resolver.System) resolver.Backend) {
 	release := make(chan struct{})
-	r := newBackend(t, resolver.Config{Backend: stuck(release), Slots: 1})
+	r := newBackend(t, resolver.Config{Backend: wrap(stuck(release)), Slots: 1})
 	err := loop.Run(func(task *loop.Task) error {
 		err := loop.Nurse(task, func(n *loop.Nursery) error {
 			err := n.Spawn(func(task *loop.Task) error {
@@ -44,6 +54,9 @@ func TestS312OutlivesTheRun(t *testing.T) {
 			}
 			return n.Cancel("enough")
 		})
+		for range 100 { // whatever could end the lookup has its turn
+			err = errors.Join(err, loop.Yield(task))
+		}
 		if st := r.Statistics(); st.Running != 1 || st.Abandoned != 1 {
 			t.Errorf("everybody has left, and %+v", st)
 		}
@@ -102,4 +115,44 @@ func ExampleStatic() {
 	// Output:
 	// [192.0.2.1:80]
 	// resolver: "lost.example": no such name true
+}
+
+// S310, S309: names of addresses go through the throttle too, as they each hold a
+// thread of the system.
+func TestS310NamesOfAddresses(t *testing.T) {
+	release := make(chan struct{})
+	system := stuck(release)
+	r := newBackend(t, resolver.Config{Backend: &system, Slots: 1})
+	const lookups = 3
+	looptest.Run(t, func(task *loop.Task) error {
+		warm(task, t, r)
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			for i := range lookups {
+				addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 80)
+				err := n.Spawn(func(task *loop.Task) error {
+					_, _, err := r.Getnameinfo(task, addr, resolver.NINameReqd)
+					if err == nil {
+						t.Errorf("%v has a name", addr)
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			for range 100 {
+				if err := loop.Yield(task); err != nil {
+					return err
+				}
+			}
+			if st := r.Statistics(); st.Running != 1 || st.Waiting != lookups-1 {
+				t.Errorf("under way: %+v", st)
+			}
+			close(release)
+			return nil
+		})
+	})
+	if st := r.Statistics(); st.Running != 0 || st.Started != lookups {
+		t.Errorf("in the end: %+v", st)
+	}
 }

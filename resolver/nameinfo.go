@@ -78,8 +78,8 @@ func (r *Resolver) nameOf(t *loop.Task, s *settings, addr netip.Addr) (string, e
 			return name, loop.Checkpoint(t)
 		}
 	}
-	if system, ok := s.backend.(System); ok {
-		return system.nameOf(t, addr)
+	if system, ok := s.backend.(systemic); ok {
+		return r.askSystem(t, s, system, addr)
 	}
 	name, err := dns.ReverseAddr(addr.Unmap().WithZone("").String())
 	if err != nil || s.backend != nil {
@@ -118,6 +118,25 @@ func aliasEnd(m *dns.Msg, name string) string {
 	return name
 }
 
+// askSystem asks the system for the name of an address, through the throttle. It is
+// a checkpoint.
+func (r *Resolver) askSystem(t *loop.Task, s *settings, system systemic, addr netip.Addr) (string, error) {
+	// No system can be stopped halfway.
+	key := flightKey{name: addr.String(), types: [2]uint16{dns.TypePTR}, era: r.era(s), stays: true}
+	p, err := r.askOne(t, key, func(t *loop.Task, f *flight) error {
+		name, err := system.nameOf(t, addr)
+		if err != nil && ofLoop(err) != nil {
+			return err
+		}
+		f.publish(dns.TypePTR, answer{canon: name, err: err})
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return p.canon, p.err
+}
+
 // nameOf asks the system for the name of an address. It is a checkpoint.
 func (s System) nameOf(t *loop.Task, addr netip.Addr) (string, error) {
 	resolver := s.resolver()
@@ -140,20 +159,26 @@ func (s System) nameOf(t *loop.Task, addr netip.Addr) (string, error) {
 // the whole message. It is a checkpoint.
 func (r *Resolver) ask1(t *loop.Task, s *settings, name string, qtype uint16) (*dns.Msg, error) {
 	key := flightKey{name: name, types: [2]uint16{qtype}, era: r.era(s), raw: true}
-	f, err := r.join(t, key, s.stub.work)
+	p, err := r.askOne(t, key, s.stub.work)
+	if err != nil || p.err != nil {
+		return nil, first(err, p.err)
+	}
+	return p.msg, nil
+}
+
+// askOne joins or starts a flight with one question, and waits for the answer. It
+// is a checkpoint.
+func (r *Resolver) askOne(t *loop.Task, key flightKey, work func(*loop.Task, *flight) error) (answer, error) {
+	f, err := r.join(t, key, work)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	defer f.leave()
 	if _, err := f.wait(t, 0, -1); err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	p := f.part(qtype)
-	switch {
-	case p.ready && p.err != nil:
-		return nil, p.err
-	case p.ready && p.msg != nil:
-		return p.msg, nil
+	if p := f.part(key.types[0]); p.ready {
+		return p.answer, nil
 	}
-	return nil, worse(failure(Again, name, loop.ErrTimeout), f.err)
+	return answer{}, worse(failure(Again, key.name, loop.ErrTimeout), f.err)
 }
