@@ -2,6 +2,7 @@ package resolver_test
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -96,4 +97,44 @@ func TestTCPAttemptsEndWithTheLookup(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// R136: loops that share name servers, a cache and three slots, while everything is
+// forgotten again and again and some leave early.
+func TestR136LoopsShareTheStub(t *testing.T) {
+	conn := serveGo(t)
+	defer conn.Close()
+	server := &fake{addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	r := newResolver(t, resolver.Config{Slots: 3, CacheSize: 20}, server)
+	const lookups = 60
+	err := loop.RunEach(4, func(task *loop.Task, at int) error {
+		one := func(task *loop.Task, i int) error {
+			name := fmt.Sprintf("h%d.example.test", i%50)
+			switch {
+			case i%7 == at:
+				return loop.MoveOnAfter(task, time.Duration(i)*10*time.Microsecond, func(*loop.Scope) error {
+					_, err := lookup(task, r, name)
+					return err
+				})
+			case i%10 == at:
+				r.Flush()
+			}
+			if got, err := lookup(task, r, name); err != nil || got != "46" {
+				t.Errorf("%s: %s, %v", name, got, err)
+			}
+			return nil
+		}
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			for i := range lookups {
+				if err := n.Spawn(func(task *loop.Task) error { return one(task, i) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	st := r.Statistics()
+	if err != nil || st.Running != 0 || st.Waiting != 0 || st.Peak > 3 || resolver.Loops(r) != 0 {
+		t.Errorf("%v, %d loops, %+v", err, resolver.Loops(r), st)
+	}
 }
