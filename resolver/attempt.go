@@ -331,6 +331,14 @@ func (a *attempt) take(k *asked, r *reply, now time.Time) {
 	if errors.Is(found.err, ErrAliasLoop) {
 		a.x.s.r.counters.circles.Add(1)
 	}
+	if r.truncated { // by TCP too: there is more, and nobody to tell it
+		if codeOf(found.err) == NoData && !a.x.f.key.raw {
+			a.x.refuse(k.q, a.server, ErrMalformed, now)
+			return
+		}
+		a.x.s.r.counters.truncated.Add(1)
+		found.expires = time.Time{}
+	}
 	if a.x.f.key.raw {
 		m := new(dns.Msg)
 		if err := m.Unpack(r.wire); err != nil {

@@ -1,6 +1,7 @@
 package resolver_test
 
 import (
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -68,6 +69,36 @@ func TestRejectedAnswersAreCounted(t *testing.T) {
 			if got := count(r.Statistics()); got != before+1 {
 				t.Errorf("%s: %d counted", name, got-before)
 			}
+		}
+		return nil
+	})
+}
+
+// R087: what is there of an answer that is cut off over TCP too is used once, and
+// counted; that nothing is there says nothing.
+func TestCutOffOverTCP(t *testing.T) {
+	answer := func(q *asking) []event {
+		m := positive(q)
+		m.Truncated = true
+		if q.name == "empty.test" {
+			m.Answer = nil
+		}
+		return []event{{0, packed(m)}}
+	}
+	withServers(t, []func(*asking) []event{answer}, func(task *loop.Task, servers []*fake) error {
+		r := newResolver(t, resolver.Config{}, servers...)
+		warm(task, t, r)
+		for i := range 2 {
+			if got, err := lookup(task, r, "some.test"); err != nil || got != "46" {
+				t.Errorf("%s, %v", got, err)
+			}
+			if st := r.Statistics(); st.Truncated != uint64(2*i+2) || st.Cached != 0 {
+				t.Errorf("after lookup %d: %+v", i+1, st)
+			}
+		}
+		_, err := r.Getaddrinfo(task, "empty.test", "", resolver.Hints{})
+		if st := r.Statistics(); !errors.Is(err, resolver.ErrMalformed) || st.Unhelpful != 2 {
+			t.Errorf("%v, %+v", err, st)
 		}
 		return nil
 	})

@@ -19,7 +19,7 @@ type Statistics struct {
 	Timeouts  uint64 // servers that stayed silent
 	TCP       uint64 // exchanges by TCP
 	TCPFailed uint64 // of these, those that failed
-	Truncated uint64 // answers used though they were cut off, TCP having failed
+	Truncated uint64 // answers used though they were cut off, since TCP failed or did no better
 	Plain     uint64 // questions repeated without EDNS
 	Forged    uint64 // datagrams that answer no question of ours
 	Malformed uint64 // datagrams that are no messages
