@@ -132,8 +132,12 @@ func (x *transfer) sendNow(file uintptr) {
 		x.n, x.err = 0, errCold
 		return
 	}
+	send := sys.Sendfile
+	if x.fresh {
+		send = sys.SendfileNowait
+	}
 	x.fresh = false // what has been seen does not stay true while it waits
-	x.n, x.err = sys.Sendfile(x.socket, sys.FD(file), x.header, x.offset, int(min(x.left, chunk)))
+	x.n, x.err = send(x.socket, sys.FD(file), x.header, x.offset, int(min(x.left, chunk)))
 }
 
 // took counts what sendPart has sent.

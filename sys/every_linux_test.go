@@ -43,7 +43,7 @@ var everyCall = map[string]func(t *testing.T){
 	"SetsockoptInt GetsockoptInt Setsockopt Getsockopt":                     everyOption,
 	"RecvMsg SendMsg RecvMMsg SendMMsg SetMembership SetMulticastInterface": everyOfDatagrams,
 	"SocketPair PeerCredentials Dup SetNonblock Nonblocking CloseOnExec " +
-		"Pipe Read Write Sendfile Splice Cached ReadCached OpenFile ReadAt CloseFile": everyOfDescriptors,
+		"Pipe Read Write Sendfile SendfileNowait Splice Cached ReadCached OpenFile ReadAt CloseFile": everyOfDescriptors,
 	"FileConn FileListener FilePacketConn DupConn":                             everyOfNet,
 	"StartProcess TryLock Unlock MaxFiles SetMaxFiles OpenFDs Residents Raise": everyOfProcesses,
 }
@@ -176,8 +176,12 @@ func everyOfDescriptors(t *testing.T) {
 	file, err := os.Open(name)
 	must(t, err)
 	defer file.Close()
-	if n, err := sys.Sendfile(a, sys.FD(file.Fd()), []byte("a "), 0, 8); n != 10 || err != nil {
-		t.Errorf("sent %d bytes of a file: %v", n, err)
+	for _, send := range []func(sys.FD, sys.FD, []byte, int64, int) (int, error){
+		sys.Sendfile, sys.SendfileNowait,
+	} {
+		if n, err := send(a, sys.FD(file.Fd()), []byte("a "), 0, 8); n != 10 || err != nil {
+			t.Errorf("sent %d bytes of a file: %v", n, err)
+		}
 	}
 	// Not every file system can tell.
 	if err := second(sys.Cached(sys.FD(file.Fd()), 0, 8)); err != nil &&

@@ -829,6 +829,21 @@ func Sendfile(socket, file FD, head []byte, offset int64, n int) (r0 int, err er
 	return
 }
 
+// SendfileNowait is Sendfile for a part that Cached has just seen in the page
+// cache. It never suspends: no disk is waited for, and the scheduler need not hear
+// of a call that takes some microseconds.
+func SendfileNowait(socket, file FD, head []byte, offset int64, n int) (r0 int, err error) {
+	call := faults.Enter("SendfileNowait", socket, file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	n = call.Cut(n)
+	r0, err = linux.SendfileNowait(socket, file, head, offset, n)
+	call.Leave()
+	return
+}
+
 // ReadCached reads into b what the page cache has of the file from the offset
 // on, without waiting for a disk: WouldBlock if it has nothing, and maybe less
 // than b before a part that it lacks. Zero bytes are the end of the file.

@@ -783,6 +783,20 @@ func Sendfile(socket, file FD, head []byte, offset int64, n int) (r0 int, err er
 	return
 }
 
+// SendfileNowait is Sendfile for a part that Cached has just seen in the page
+// cache; it never suspends. Only Linux makes a difference.
+func SendfileNowait(socket, file FD, head []byte, offset int64, n int) (r0 int, err error) {
+	call := faults.Enter("SendfileNowait", socket, file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	n = call.Cut(n)
+	r0, err = windows.SendfileNowait(socket, file, head, offset, n)
+	call.Leave()
+	return
+}
+
 // ReadCached answers errors.ErrUnsupported: Windows does not tell what would be
 // read from a disk.
 func ReadCached(file FD, b []byte, offset int64) (r0 int, err error) {

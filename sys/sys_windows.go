@@ -489,6 +489,12 @@ func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
 	return windows.Sendfile(socket, file, head, offset, n)
 }
 
+// SendfileNowait is Sendfile for a part that Cached has just seen in the page
+// cache; it never suspends. Only Linux makes a difference.
+func SendfileNowait(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return windows.SendfileNowait(socket, file, head, offset, n)
+}
+
 // ReadCached answers errors.ErrUnsupported: Windows does not tell what would be
 // read from a disk.
 func ReadCached(file FD, b []byte, offset int64) (int, error) {

@@ -22,12 +22,26 @@ import (
 //     callers must know how full the pipe is.
 //   - Those that move bytes are ordinary system calls, not raw ones: they may
 //     take long, and the scheduler should be able to go on without the thread.
+//     But a call that finds the scheduler's monitor asleep wakes it, which costs
+//     more than sending 64 KiB does; so for little that is known to be in the page
+//     cache there is SendfileNowait.
 
 // Sendfile sends head, and then up to n bytes of the file, from the offset on,
 // over a stream socket; see sendfile(2) and MSG_MORE in send(2). It returns how
 // many bytes of both went. If there is no head zero bytes are the end of the file.
 // errors.ErrUnsupported if this file cannot be sent so. n must not be 0.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return sendfile(socket, file, head, offset, n, false)
+}
+
+// SendfileNowait is Sendfile for a part that Cached has just seen in the page
+// cache. It never suspends: no disk is waited for, and the scheduler need not hear
+// of a call that takes some microseconds.
+func SendfileNowait(socket, file FD, head []byte, offset int64, n int) (int, error) {
+	return sendfile(socket, file, head, offset, n, n <= maxRaw)
+}
+
+func sendfile(socket, file FD, head []byte, offset int64, n int, raw bool) (int, error) {
 	before := 0
 	if len(head) > 0 {
 		sent, err := Send(socket, head, MSG_MORE)
@@ -36,20 +50,36 @@ func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
 		}
 		before = sent
 	}
+	sent, err := sendfileOnce(socket, file, &offset, n, raw)
+	switch {
+	case err == nil:
+		return before + sent, nil
+	case before > 0:
+		return before, nil // the next call meets it again
+	case err == unix.EAGAIN:
+		return 0, WouldBlock
+	case err == unix.EINVAL, err == unix.ENOSYS, err == unix.EOPNOTSUPP:
+		return 0, errors.ErrUnsupported
+	}
+	return 0, err
+}
+
+func sendfileOnce(socket, file FD, offset *int64, n int, raw bool) (int, error) {
+	if !raw || longBits == 32 { // there the call for 64-bit offsets has another number
+		return seam.AgainFor(func() (int, error) {
+			return unix.Sendfile(int(socket), int(file), offset, n)
+		})
+	}
 	for {
-		sent, err := unix.Sendfile(int(socket), int(file), &offset, n)
-		switch {
-		case err == nil:
-			return before + sent, nil
-		case err == unix.EINTR:
-		case before > 0:
-			return before, nil // the next call meets it again
-		case err == unix.EAGAIN:
-			return 0, WouldBlock
-		case err == unix.EINVAL, err == unix.ENOSYS, err == unix.EOPNOTSUPP:
-			return 0, errors.ErrUnsupported
+		//lion:opt rawsyscall
+		sent, _, e := syscall.RawSyscall6(unix.SYS_SENDFILE, uintptr(socket), uintptr(file),
+			uintptr(unsafe.Pointer(offset)), uintptr(n), 0, 0)
+		switch e {
+		case 0:
+			return int(sent), nil
+		case unix.EINTR:
 		default:
-			return 0, err
+			return 0, e
 		}
 	}
 }

@@ -24,18 +24,19 @@ var takers = map[string]bool{"FileConn": true, "FileListener": true, "FilePacket
 
 // cuts are what makes calls transfer less than they were asked to.
 var cuts = map[string]string{
-	"Recv":       "b = cutStream(call, fd, b)",
-	"Send":       "b = cutStream(call, fd, b)",
-	"Read":       "b = b[:call.Cut(len(b))]",
-	"Write":      "b = b[:call.Cut(len(b))]",
-	"RecvMsg":    "defer cutMsg(call, fd, m)()",
-	"SendMsg":    "defer cutMsg(call, fd, m)()",
-	"RecvMMsg":   "ms = ms[:call.Cut(len(ms))]",
-	"SendMMsg":   "ms = ms[:call.Cut(len(ms))]",
-	"Sendfile":   "n = call.Cut(n)",
-	"Splice":     "n = call.Cut(n)",
-	"ReadCached": "b = b[:call.Cut(len(b))]",
-	"ReadAt":     "b = b[:call.Cut(len(b))]",
+	"Recv":           "b = cutStream(call, fd, b)",
+	"Send":           "b = cutStream(call, fd, b)",
+	"Read":           "b = b[:call.Cut(len(b))]",
+	"Write":          "b = b[:call.Cut(len(b))]",
+	"RecvMsg":        "defer cutMsg(call, fd, m)()",
+	"SendMsg":        "defer cutMsg(call, fd, m)()",
+	"RecvMMsg":       "ms = ms[:call.Cut(len(ms))]",
+	"SendMMsg":       "ms = ms[:call.Cut(len(ms))]",
+	"Sendfile":       "n = call.Cut(n)",
+	"SendfileNowait": "n = call.Cut(n)",
+	"Splice":         "n = call.Cut(n)",
+	"ReadCached":     "b = b[:call.Cut(len(b))]",
+	"ReadAt":         "b = b[:call.Cut(len(b))]",
 }
 
 // buildLine keeps the two facades apart.
