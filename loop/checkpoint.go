@@ -182,6 +182,9 @@ func (t *Task) wrong() error {
 	if t.done {
 		return fmt.Errorf("task %s has ended: %w", t.Name(), ErrWrongTask)
 	}
+	if now := t.loop.current; now != nil && now.id != t.id {
+		return fmt.Errorf("task %s, used while task %s runs: %w", t.Name(), now.Name(), ErrWrongTask)
+	}
 	return fmt.Errorf("task %s: %w", t.Name(), ErrWrongTask)
 }
 

@@ -84,8 +84,9 @@ func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOptio
 
 // FailAfter runs fn for at most d, and returns ErrTimeout if its own scope
 // absorbed a Cancelled and nothing else went wrong: other errors are returned
-// as they are, and the scope's CancelledCaught tells. An fn that finishes, whatever the clock says by then,
-// has not timed out. A negative d is refused with ErrMisuse. It suspends only
+// as they are, and the scope's CancelledCaught tells. An fn that finishes,
+// whatever the clock says by then, has not timed out; nor has one that drops the
+// Cancelled it was given and returns nil. A negative d is refused with ErrMisuse. It suspends only
 // where fn does.
 func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
 	s, err := limited(t.loop, relativeLimit, int64(d), opts)

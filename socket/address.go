@@ -3,7 +3,9 @@ package socket
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/lion-go/lion/loop"
@@ -52,10 +54,32 @@ func ParseAddr(text string) (Addr, error) {
 func parseAddrPort(text string) (netip.AddrPort, error) {
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
-		return ap, fmt.Errorf("%w: address %q: want a literal like 127.0.0.1:80 or [::1]:80; "+
-			"a name has to be resolved first, see Listen and package resolver", loop.ErrMisuse, text)
+		return ap, badAddress(text)
 	}
 	return ap, nil
+}
+
+// badAddress says what is wrong with an address that is no literal one.
+func badAddress(text string) error {
+	why := "a name has to be resolved first, see socket.Listen and package resolver"
+	colon := strings.LastIndexByte(text, ':')
+	port, notNumber := strconv.Atoi(text[colon+1:])
+	switch {
+	case colon < 0 && notNumber == nil:
+		why = "there is a port only"
+	case colon < 0:
+		why = "there is no port"
+	case text[0] != '[' && strings.Count(text, ":") > 1:
+		why = "an IPv6 address has brackets around it when a port follows"
+	case notNumber != nil:
+		why = "the port is not a number"
+	case port < 0 || port > math.MaxUint16:
+		why = "there is no such port"
+	case colon == 0:
+		why = "there is no host"
+	}
+	return fmt.Errorf("%w: address %q: want a literal like 127.0.0.1:80 or [::1]:80; %s",
+		loop.ErrMisuse, text, why)
 }
 
 // AddrFrom is the address in sa, which the system filled in.

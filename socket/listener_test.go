@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -384,6 +386,36 @@ func TestUnixStreams(t *testing.T) {
 		_, err = socket.ListenUnix(task.Loop(), string(make([]byte, 300)))
 		if err == nil {
 			t.Error("an impossible name was taken")
+		}
+		return nil
+	})
+}
+
+// TestBadAddress says what is wrong, not only that something is.
+func TestBadAddress(t *testing.T) {
+	run(t, func(task *loop.Task) error {
+		for text, why := range map[string]string{
+			"localhost:80":    "a name",
+			"127.0.0.1":       "no port",
+			"7000":            "a port only",
+			"::1:80":          "brackets",
+			"fe80::1%eth0:80": "brackets",
+			"127.0.0.1:99999": "no such port",
+			":-1":             "no such port",
+			"127.0.0.1:http":  "not a number",
+			":http":           "not a number",
+			"127.0.0.1:":      "not a number",
+			"":                "no port",
+		} {
+			_, err := socket.ListenTCP(task.Loop(), text)
+			want(t, text, err, loop.ErrMisuse)
+			if err != nil && (!strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), strconv.Quote(text))) {
+				t.Errorf("%q: %v, nothing of %q", text, err, why)
+			}
+		}
+		_, err := socket.ParseAddr(":0")
+		if want(t, ":0", err, loop.ErrMisuse); !strings.Contains(err.Error(), "no host") {
+			t.Error(err)
 		}
 		return nil
 	})

@@ -116,6 +116,9 @@ func (c *setup) listenText(l *loop.Loop, address string) (*Listener, error) {
 func parseListen(address string) (at netip.AddrPort, everywhere bool, err error) {
 	if port, ok := strings.CutPrefix(address, ":"); ok {
 		at, err = parseAddrPort("[::]:" + port)
+		if err != nil {
+			err = badAddress(address)
+		}
 		return at, true, err
 	}
 	at, err = parseAddrPort(address)
