@@ -97,13 +97,16 @@ func (c *askConn) ask() error {
 	}
 	var answer dns.Msg
 	answer.SetReply(&m)
-	answer.RecursionAvailable = true
+	answer.RecursionAvailable, answer.Compress = true, true // as what came was, so it fits again
 	if err != nil {
 		answer.Rcode = rcodeOf(err)
 	} else {
 		answer.Rcode, answer.Answer, answer.Ns = found.Rcode&0xf, found.Answer, found.Ns
 	}
 	packed, err := answer.Pack()
+	if err == nil && len(packed) > dns.MaxMsgSize {
+		err = ErrMalformed // nothing is cut off silently
+	}
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,9 @@ import (
 // Defaults and bounds of a Config.
 const (
 	// DefaultSlots is how many lookups are on their way at a time. Each holds a
-	// descriptor, two while a second server is asked: a quarter of the usual
-	// 1,024 is left for the program even then.
+	// descriptor, two while a second server is asked: half of the usual 1,024 is
+	// left for the program even then. Only where every lookup has to go to TCP
+	// for both would nothing be left.
 	DefaultSlots = 256
 	// DefaultWaiting is how many may wait for a slot: 100,000 cost 30 MB.
 	DefaultWaiting = 100_000
