@@ -36,7 +36,8 @@ func (c *TLSConn) receive(t *loop.Task, b []byte) (int, error) {
 		return 0, err
 	}
 	for {
-		n, err := 0, error(errStarved)
+		var n int
+		var err error
 		//lion:opt tls-held crypto/tls is not asked for what it does not hold
 		if c.holds() {
 			n, err = c.decrypt(b)
