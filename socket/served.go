@@ -176,20 +176,18 @@ func (c *served) progress() uint64 {
 // settle sends what TLS has left to be sent, and reports whether it has
 // something for the handler.
 func (c *served) settle(t *loop.Task) (again bool, err error) {
-	if c.tls == nil {
+	// The look for something may itself leave an answer to be sent.
+	if c.tls == nil || c.tls.pending() {
+		return c.tls != nil, nil
+	}
+	if len(c.tls.wire.out) == 0 {
 		return false, nil
 	}
-	if len(c.tls.wire.out) > 0 {
-		// Answers of TLS itself, to a peer that may not read them. No handler
-		// runs that would have a time limit.
-		err := loop.FailAfter(t, c.server.handshakeTimeout, func(*loop.Scope) error {
-			return c.tls.flush(t)
-		})
-		if err != nil {
-			return false, err
-		}
-	}
-	return c.tls.pending(), nil
+	// Answers of TLS itself, to a peer that may not read them. No handler runs
+	// that would have a time limit.
+	return false, loop.FailAfter(t, c.server.handshakeTimeout, func(*loop.Scope) error {
+		return c.tls.flush(t)
+	})
 }
 
 // close closes the connection, in good order if nothing is wrong with it.
