@@ -120,5 +120,6 @@ func (s *Socket) accepted(a acceptance) (*Socket, Addr, error) {
 // the listener's kind.
 func (s *Socket) initAccepted(conn *Socket, fd sys.FD) {
 	*conn = Socket{d: s.d.Loop().Register(fd), family: s.family, typ: s.typ}
-	conn.connected, conn.shortReads, conn.lingers = true, s.shortReads, s.lingers
+	conn.connected, conn.shortReads = true, s.shortReads
+	conn.lingers, conn.lingered = s.lingers, s.lingered
 }

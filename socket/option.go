@@ -82,6 +82,7 @@ func (o Option[T]) Set(s *Socket, v T) error {
 func (s *Socket) noteLinger(v any) {
 	if l, ok := v.(LingerTime); ok {
 		s.lingers = l.On && l.Time > 0
+		s.lingered = s.lingered || s.lingers
 	}
 }
 

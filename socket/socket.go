@@ -27,6 +27,7 @@ type Socket struct {
 	connected  bool
 	sentEOF    bool
 	lingers    bool // closing it may take time
+	lingered   bool // so it was once: what a listener had accepted by then inherits it
 	shortReads bool // the short-read rule may apply
 	shared     bool // others may have a duplicate of the descriptor
 }
@@ -178,11 +179,11 @@ func (s *Socket) Close() error {
 }
 
 // closesAtOnce tells whether close(2) has nothing to wait for: a connection of
-// TCP, of which nobody else has a descriptor and which does not linger. Other
+// TCP, of which nobody else has a descriptor and which cannot linger. Other
 // sockets may carry descriptors, whose close may take any time.
 func (s *Socket) closesAtOnce() bool {
 	tcp := s.typ == sys.SOCK_STREAM && (s.family == sys.AF_INET || s.family == sys.AF_INET6)
-	return tcp && s.connected && !s.shared && !s.lingers
+	return tcp && s.connected && !s.shared && !s.lingers && !s.lingered
 }
 
 // lingeringMax bounds the closes that wait at once. Each holds a thread, and

@@ -186,7 +186,9 @@ func (m *Team) further(l *loop.Loop, index int) (*Listener, error) {
 	if !m.handOut {
 		return c.listen(l, m.at)
 	}
-	s, err := New(l, m.at.Family(), sys.SOCK_STREAM, 0)
+	// It listens to nothing, but what the options say of it, a linger time for
+	// one, is true of the connections that it hands out.
+	s, err := c.socket(l, m.at.Family(), sys.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}

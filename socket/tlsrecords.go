@@ -33,6 +33,11 @@ type tlsRecords struct {
 
 const tlsHeaderSize = 5
 
+// heldMax bounds held, which grows as long as no read finds nothing, by what
+// padded records seem to hold. crypto/tls never holds as much as that: it is given
+// a few records at a time.
+const heldMax = 1 << 30
+
 // pass notes that b was given to crypto/tls.
 func (r *tlsRecords) pass(b []byte) {
 	for len(b) > 0 {
@@ -47,7 +52,7 @@ func (r *tlsRecords) pass(b []byte) {
 			r.left -= uint16(n)
 		}
 		if b = b[n:]; r.header == tlsHeaderSize && r.left == 0 {
-			r.held += max(1, int(r.length)-int(r.overhead))
+			r.held = min(r.held+max(1, int(r.length)-int(r.overhead)), heldMax)
 			r.header = 0
 		}
 	}
