@@ -139,9 +139,10 @@ func OnError(fn func(c *Conn, err error)) ServeOption {
 // until it is stopped. The listener is closed at the end, in any case.
 //
 // The first interrupt (see loop.Main) stops it with grace: idle connections are
-// closed, new ones if nothing comes within half a second; the connections that wait to be accepted are taken, as far as the
-// grace period finds room for them, and the listener is closed; handlers get
-// the rest of the grace period and are then cancelled; Serve returns
+// closed, new ones if nothing comes within half a second; the connections that
+// wait to be accepted are taken, as far as the grace period finds room for them,
+// and the listener is closed; handlers get the rest of the grace period and are
+// then cancelled; Serve returns
 // loop.ErrInterrupt, joined with what else went wrong. Server.Stop does the
 // same, and Serve returns nil. A second interrupt ends the grace period. A
 // cancellation of the scope around it stops everything at once.

@@ -866,8 +866,8 @@ func ReadCached(file FD, b []byte, offset int64) (r0 int, err error) {
 // there, but tells only those who own the file or may write it, and counts pages
 // that are still being read. So the last byte is read as well, since a read-ahead
 // fills pages in order; and where cachestat does not tell, one byte of every
-// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the file system does not
-// tell; ESPIPE for what has no offsets.
+// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the
+// file system does not tell; ESPIPE for what has no offsets.
 func Cached(file FD, offset, n int64) (r0 bool, err error) {
 	call := faults.Enter("Cached", file)
 	if call.Err != nil {

