@@ -86,6 +86,9 @@ func (c *coroutine) execute() {
 	if t.loop.debug {
 		t.checkThread()
 	}
+	if t.insideStill() {
+		err = t.abandon(err)
+	}
 	t.finish(err)
 }
 
@@ -98,7 +101,11 @@ func (c *coroutine) catch() {
 	t := c.task
 	e := &PanicError{Value: recover(), Stack: debug.Stack(), Task: t.Name()}
 	e.Goexit = e.Value == nil
-	t.finish(t.joinGoexit(e))
+	err := t.joinGoexit(e)
+	if t.insideStill() {
+		err = t.abandon(err)
+	}
+	t.finish(err)
 	if e.Goexit {
 		c.poisoned = true
 		c.yield(struct{}{})

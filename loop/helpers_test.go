@@ -17,9 +17,9 @@ import (
 //
 //   - S025: every function that is given code to run takes a closure, last
 //     before its options, so there are no arguments to mix up.
-//   - S057 to S060 and S103: scopes and nurseries are entered and left by a
-//     call of a function, so they can neither be left in the wrong order, nor
-//     by another task, nor be left open.
+//   - S059, S060: scopes and nurseries are entered and left by a call of a
+//     function. Only iter.Pull can have them left in the wrong order, or left
+//     open: pulled_test.go.
 
 // Errors of user code; tests tell them apart by identity.
 var (

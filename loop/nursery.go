@@ -143,6 +143,12 @@ func host(
 
 // leave waits for the children and composes the result.
 func (n *Nursery) leave(t *Task, err error) error {
+	if t.scope != &n.scope {
+		if n.closed {
+			return errAbandoned
+		}
+		err = n.scope.misnested(t, err)
+	}
 	if err != nil && !n.scope.cancelledOutward() && hasCancelled(err) {
 		err = &stray{err: err}
 	}
@@ -164,11 +170,14 @@ func (n *Nursery) leave(t *Task, err error) error {
 		}
 	}
 	n.waiting, n.closed = false, true
-	t.nurseries = n.outer
+	if t.nurseries == n {
+		t.nurseries = n.outer
+	} else {
+		n.leaveAround(t)
+	}
 	err = n.scope.settle(newGroup(n.errors()))
 	n.rare = nil
-	t.scope = n.scope.parent
-	n.scope.exit()
+	n.scope.leave(t)
 	return err
 }
 

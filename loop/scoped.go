@@ -15,7 +15,7 @@ func Enter(t *Task, s *Scope, fn func(*Scope) error) error {
 		return err
 	}
 	defer s.leave(t)
-	return s.settle(fn(s))
+	return s.result(t, fn(s))
 }
 
 // admit has t enter s, if that may be.
@@ -38,7 +38,11 @@ func (s *Scope) admit(t *Task, fn func(*Scope) error) error {
 
 // leave is deferred, so that a panic leaves t in the scope it was in.
 func (s *Scope) leave(t *Task) {
-	t.scope = s.parent
+	if t.scope == s {
+		t.scope = s.parent
+	} else if !s.leaveAround(t) {
+		return
+	}
 	s.exit()
 }
 
@@ -57,7 +61,7 @@ func enterNew(t *Task, fn func(*Scope) error, opts []ScopeOption) error {
 		return err
 	}
 	defer s.leave(t)
-	return s.settle(fn(s))
+	return s.result(t, fn(s))
 }
 
 // MoveOnAfter runs fn for at most d: then its checkpoints answer Cancelled,
