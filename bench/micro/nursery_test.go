@@ -3,6 +3,7 @@ package micro
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -62,11 +63,15 @@ func BenchmarkNurseryHundred(b *testing.B) {
 
 // BenchmarkCancelParked cancels tasks that wait for something that does not come, each in a
 // scope of its own, and waits for their end; the rivals are goroutines that select between
-// it and a context, each one derived from that which is cancelled, or all the same.
+// it and a context, each one derived from that which is cancelled, or all the same. They
+// use all processors that they are given, as the tasks do with a loop for each.
 func BenchmarkCancelParked(b *testing.B) {
 	for _, tasks := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(tasks, "/lion"), func(b *testing.B) {
 			inTask(b, func(t *loop.Task) error { return cancelTasks(t, b, tasks) })
+		})
+		b.Run(fmt.Sprint(tasks, "/lion, a loop for each processor"), func(b *testing.B) {
+			cancelOnLoops(b, tasks, runtime.GOMAXPROCS(0))
 		})
 		b.Run(fmt.Sprint(tasks, "/derived contexts"), func(b *testing.B) {
 			cancelContexts(b, tasks, func(ctx context.Context) (context.Context, func()) {
@@ -100,6 +105,91 @@ func cancelTasks(t *loop.Task, b *testing.B, tasks int) error {
 		})
 		b.StopTimer()
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelOnLoops is cancelTasks with the tasks shared out between loops, which the first of
+// them commands.
+func cancelOnLoops(b *testing.B, tasks, count int) {
+	b.ReportAllocs()
+	loops, ends := make([]*loop.Loop, count), make([]loop.ParkingLot, count)
+	var begun sync.WaitGroup
+	begun.Add(count)
+	err := loop.RunEach(count, func(t *loop.Task, i int) error {
+		loops[i] = t.Loop()
+		begun.Done()
+		begun.Wait()
+		if i > 0 {
+			return ends[i].Park(t, "the end")
+		}
+		b.StopTimer()
+		for range b.N {
+			if err := cancelShares(t, b, loops, tasks/count); err != nil {
+				return err
+			}
+		}
+		return command(loops[1:], ends[1:])
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// cancelShares has as many tasks parked on each loop, and cancels them all.
+func cancelShares(t *loop.Task, b *testing.B, loops []*loop.Loop, tasks int) error {
+	starts, missing := make([]loop.ParkingLot, len(loops)), len(loops)
+	var all loop.ParkingLot
+	ready := func() error {
+		return loops[0].CallSoon(func() {
+			if missing--; missing == 0 {
+				all.UnparkOne()
+			}
+		})
+	}
+	err := loop.Nurse(t, func(n *loop.Nursery) error {
+		for i, l := range loops {
+			share := func(t *loop.Task) error { return cancelShare(t, tasks, ready, &starts[i]) }
+			n.Spawn(func(t *loop.Task) error { return loop.Call(t, l, share) })
+		}
+		if err := all.Park(t, "all to be ready"); err != nil {
+			return err
+		}
+		b.StartTimer()
+		return command(loops, starts)
+	})
+	b.StopTimer()
+	return err
+}
+
+func cancelShare(t *loop.Task, tasks int, ready func() error, start *loop.ParkingLot) error {
+	var work loop.ParkingLot
+	child := func(t *loop.Task) error {
+		return loop.Scoped(t, func(*loop.Scope) error { return work.Park(t, "work") })
+	}
+	return loop.Nurse(t, func(n *loop.Nursery) error {
+		for range tasks {
+			n.Spawn(child)
+		}
+		if err := loop.WaitAllTasksBlocked(t, 0); err != nil {
+			return err
+		}
+		if err := ready(); err != nil {
+			return err
+		}
+		if err := start.Park(t, "the command"); err != nil {
+			return err
+		}
+		return n.Cancel("enough")
+	})
+}
+
+// command has one task of each loop go on.
+func command(loops []*loop.Loop, lots []loop.ParkingLot) error {
+	for i, l := range loops {
+		if err := l.CallSoon(func() { lots[i].UnparkOne() }); err != nil {
 			return err
 		}
 	}
