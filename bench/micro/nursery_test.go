@@ -61,16 +61,20 @@ func BenchmarkNurseryHundred(b *testing.B) {
 	})
 }
 
-// BenchmarkCancelParked cancels tasks that wait for something that does not come, each in a
-// scope of its own, and waits for their end; the rivals are goroutines that select between
-// it and a context, each one derived from that which is cancelled, or all the same. They
-// use all processors that they are given, as the tasks do with a loop for each.
+// BenchmarkCancelParked cancels tasks that wait for something that does not come, children
+// of one nursery or each in a scope of its own too, and waits for their end; the rivals are
+// goroutines that select between it and a context, each one derived from that which is
+// cancelled, or all the same. They use all processors that they are given, as the tasks do
+// with a loop for each.
 func BenchmarkCancelParked(b *testing.B) {
 	for _, tasks := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(tasks, "/lion"), func(b *testing.B) {
-			inTask(b, func(t *loop.Task) error { return cancelTasks(t, b, tasks) })
+			inTask(b, func(t *loop.Task) error { return cancelTasks(t, b, tasks, parked) })
 		})
-		b.Run(fmt.Sprint(tasks, "/lion, a loop for each processor"), func(b *testing.B) {
+		b.Run(fmt.Sprint(tasks, "/lion, a scope each"), func(b *testing.B) {
+			inTask(b, func(t *loop.Task) error { return cancelTasks(t, b, tasks, parkedInScope) })
+		})
+		b.Run(fmt.Sprint(tasks, "/lion, a scope each, a loop for each processor"), func(b *testing.B) {
 			cancelOnLoops(b, tasks, runtime.GOMAXPROCS(0))
 		})
 		b.Run(fmt.Sprint(tasks, "/derived contexts"), func(b *testing.B) {
@@ -86,12 +90,20 @@ func BenchmarkCancelParked(b *testing.B) {
 	}
 }
 
-func cancelTasks(t *loop.Task, b *testing.B, tasks int) error {
+// parked is a task that waits for what does not come.
+func parked(t *loop.Task, work *loop.ParkingLot) error { return work.Park(t, "work") }
+
+// parkedInScope waits in a scope of its own.
+func parkedInScope(t *loop.Task, work *loop.ParkingLot) error {
+	return loop.Scoped(t, func(*loop.Scope) error { return work.Park(t, "work") })
+}
+
+func cancelTasks(
+	t *loop.Task, b *testing.B, tasks int, wait func(*loop.Task, *loop.ParkingLot) error,
+) error {
 	b.StopTimer()
 	var work loop.ParkingLot
-	child := func(t *loop.Task) error {
-		return loop.Scoped(t, func(*loop.Scope) error { return work.Park(t, "work") })
-	}
+	child := func(t *loop.Task) error { return wait(t, &work) }
 	for range b.N {
 		err := loop.Nurse(t, func(n *loop.Nursery) error {
 			for range tasks {
@@ -166,9 +178,7 @@ func cancelShares(t *loop.Task, b *testing.B, loops []*loop.Loop, tasks int) err
 
 func cancelShare(t *loop.Task, tasks int, ready func() error, start *loop.ParkingLot) error {
 	var work loop.ParkingLot
-	child := func(t *loop.Task) error {
-		return loop.Scoped(t, func(*loop.Scope) error { return work.Park(t, "work") })
-	}
+	child := func(t *loop.Task) error { return parkedInScope(t, &work) }
 	return loop.Nurse(t, func(n *loop.Nursery) error {
 		for range tasks {
 			n.Spawn(child)
