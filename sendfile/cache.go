@@ -15,7 +15,8 @@ import (
 // have kept it waiting for long. What is not there is read by a worker first. A
 // small file is read in the same moment, as far as it is there. The cache may
 // still lose a part between the look and the call, or have a page that is only on
-// its way: then the loop waits for one read of the disk.
+// its way: then the loop waits for one read of the disk. That goes as well for a
+// file that was seen there in the last ten milliseconds; see seen.go.
 
 // errCold is what sendPart answers for a part that is not in the page cache.
 var errCold = errors.New("not in the page cache")
@@ -33,8 +34,15 @@ func (x *transfer) lookNow(file uintptr) {
 	if x.fresh || x.blind {
 		return
 	}
+	if x.left <= x.size-x.offset && x.remembered() {
+		x.fresh = true
+		return
+	}
 	cached, err := sys.Cached(sys.FD(file), x.offset, min(x.left, chunk))
 	x.fresh, x.blind = cached && err == nil, err != nil
+	if x.fresh && x.offset == 0 && x.left == x.size {
+		x.remember()
+	}
 }
 
 // readCached reads what the page cache has: sys.WouldBlock if that is nothing.

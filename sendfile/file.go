@@ -20,6 +20,7 @@ type File struct {
 	fd    sys.FD
 	name  string
 	state sys.FileState
+	key   uint64 // identity
 
 	// users are the calls under way on the descriptor, and closed once Close was
 	// called: who brings them down to exactly closed closes it.
@@ -37,7 +38,9 @@ func Open(name string) (*File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return &File{fd: fd, name: name, state: state}, nil
+	f := &File{fd: fd, name: name, state: state}
+	f.key = f.identity()
+	return f, nil
 }
 
 // Name returns the name with which it was opened.
@@ -59,6 +62,7 @@ func (f *File) Send(
 	}
 	x := takeTransfer(offset, n, opts)
 	x.f, x.raw = f, f
+	x.key, x.size = f.key, f.Size()
 	switch {
 	case f.users.Load() >= closed:
 		err = f.failed("send", os.ErrClosed)

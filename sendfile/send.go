@@ -93,6 +93,7 @@ func (x *transfer) sendConn(t *loop.Task, c *socket.Conn) error {
 		return err
 	}
 	defer claim.Release()
+	x.t = t
 	if x.body == nil && x.isSmall() && !x.gather(x.readCached) && x.blind {
 		x.gather(x.f.ReadAt)
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sys"
 )
 
@@ -14,8 +15,11 @@ type transfer struct {
 	config
 	f      source
 	raw    syscallConn // of f
+	t      *loop.Task  // that sends
 	offset int64
 	left   int64
+	size   int64  // of the whole file, if it has a key
+	key    uint64 // identity
 	sent   int64
 	used   Method
 

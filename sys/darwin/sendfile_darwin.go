@@ -72,6 +72,8 @@ func Splice(from, to FD, n int) (int, error) { return 0, errors.ErrUnsupported }
 type FileState struct {
 	Size     int64 // in bytes
 	Modified int64 // in nanoseconds since 1970
+
+	Volume, ID uint64 // no two files of a volume have the same ID
 }
 
 // OpenFile opens a regular file for reading, see open(2), and tells its state.
@@ -93,7 +95,9 @@ func OpenFile(name string) (FD, FileState, error) {
 		_ = Close(FD(fd))
 		return Invalid, FileState{}, err
 	}
-	return FD(fd), FileState{Size: st.Size, Modified: st.Mtim.Nano()}, nil
+	return FD(fd), FileState{
+		Size: st.Size, Modified: st.Mtim.Nano(), Volume: uint64(st.Dev), ID: st.Ino,
+	}, nil
 }
 
 // ReadAt reads from the offset on, see pread(2), and may wait for a disk. Zero

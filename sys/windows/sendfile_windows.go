@@ -39,6 +39,8 @@ func Splice(from, to FD, n int) (int, error) { return 0, errors.ErrUnsupported }
 type FileState struct {
 	Size     int64 // in bytes
 	Modified int64 // in nanoseconds since 1970
+
+	Volume, ID uint64 // no two files of a volume have the same ID
 }
 
 // OpenFile opens a regular file for reading, see CreateFileW, as package os does:
@@ -70,6 +72,8 @@ func OpenFile(name string) (FD, FileState, error) {
 	return FD(h), FileState{
 		Size:     int64(info.FileSizeHigh)<<32 | int64(info.FileSizeLow),
 		Modified: info.LastWriteTime.Nanoseconds(),
+		Volume:   uint64(info.VolumeSerialNumber),
+		ID:       uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow),
 	}, nil
 }
 
