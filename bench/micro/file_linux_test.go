@@ -30,6 +30,12 @@ import (
 // and has the kernel throw the answers away (MSG_TRUNC in tcp(7)).
 //
 //	go test -run '^$' -bench StaticFile -benchtime 50000x -count 8 ./bench/micro
+//
+// How many requests a server can answer shows where the client does not take the
+// time of its processor:
+//
+//	LION_MICRO_CLIENT_CPU=1 taskset -c 0 go run ./bench/paired -bench StaticFile/64KiB \
+//		-of net,lion,lion-shared -rounds 25
 
 const (
 	fileClients = 32

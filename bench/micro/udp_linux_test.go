@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ import (
 
 const (
 	clientVariable = "LION_MICRO_CLIENT" // "address count size burst", or "short address count", and so on
+	clientCPU      = "LION_MICRO_CLIENT_CPU"
 
 	window    = 64 // packets under way in the echo of small ones
 	small     = 64
@@ -40,13 +42,34 @@ const (
 
 func TestMain(m *testing.M) {
 	if work := os.Getenv(clientVariable); work != "" {
-		if err := client(strings.Fields(work)); err != nil {
+		err := apart()
+		if err == nil {
+			err = client(strings.Fields(work))
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// apart moves the client to the processor that clientCPU tells, so that it does not
+// share that of a server which runs elsewhere (taskset(1)).
+func apart() error {
+	cpu := os.Getenv(clientCPU)
+	if cpu == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(cpu)
+	if err != nil {
+		return err
+	}
+	runtime.LockOSThread() // what the client does is done by this thread
+	var set unix.CPUSet
+	set.Set(n)
+	return unix.SchedSetaffinity(0, &set)
 }
 
 // client sends packets until count of them have come back.
