@@ -68,6 +68,9 @@ func Yield(t *Task) error {
 // and else nil at once. Together with ShieldedCheckpoint it makes a
 // checkpoint: first this, then the operation, then that.
 func CheckpointIfCancelled(t *Task) error {
+	if t == nil {
+		return errNilTask
+	}
 	l := t.loop
 	if l.current != t {
 		return t.wrong()
@@ -86,6 +89,9 @@ func CheckpointIfCancelled(t *Task) error {
 // task has used up its budget, and does not look at cancellation. Its only
 // error is ErrWrongTask.
 func ShieldedCheckpoint(t *Task) error {
+	if t == nil {
+		return errNilTask
+	}
 	l := t.loop
 	if l.current != t {
 		return t.wrong()
@@ -171,11 +177,17 @@ func (l *Loop) extend(t *Task, stride int) {
 
 // check says whether t may be used by the caller.
 func (t *Task) check() error {
+	if t == nil {
+		return errNilTask
+	}
 	if t.loop.current != t || t.loop.atHome != nil && !t.loop.atHome() {
 		return t.wrong()
 	}
 	return nil
 }
+
+// errNilTask is for the handle of no task.
+var errNilTask = fmt.Errorf("a nil task: %w", ErrWrongTask)
 
 //go:noinline
 func (t *Task) wrong() error {

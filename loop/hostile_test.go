@@ -13,7 +13,8 @@ import (
 
 // What a sceptical reader has tried against this package, and what broke.
 
-// the entry queue, and none that cannot be told from others.
+// A key may be of any type, one of those that mean something to the entry queue
+// among them, but none that cannot be told from others.
 func TestOnceWithStrangeKeys(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		l := task.Loop()
@@ -52,8 +53,68 @@ func TestNilBodies(t *testing.T) {
 		s, err := loop.NewScope(task.Loop())
 		want(t, "NewScope", err, nil)
 		want(t, "Enter", loop.Enter(task, s, nil), loop.ErrMisuse)
+		want(t, "no scope", loop.Enter(task, nil, func(*loop.Scope) error { return nil }), loop.ErrMisuse)
+		want(t, "AddBreak", task.AddBreak(nil), loop.ErrMisuse)
+		want(t, "Repark", new(loop.ParkingLot).Repark(nil, 1), loop.ErrMisuse)
 		want(t, "Enter after that", loop.Enter(task, s, func(*loop.Scope) error { return nil }), nil)
 		return nil
+	})
+}
+
+// The handle of no task is that of a wrong one, wherever a task is asked for.
+func TestS020NilTask(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		inside := func(*loop.Scope) error { t.Error("it runs"); return nil }
+		var lot loop.ParkingLot
+		for what, err := range map[string]error{
+			"Checkpoint":            loop.Checkpoint(nil),
+			"CheckpointIfCancelled": loop.CheckpointIfCancelled(nil),
+			"ShieldedCheckpoint":    loop.ShieldedCheckpoint(nil),
+			"Yield":                 loop.Yield(nil),
+			"Sleep":                 loop.Sleep(nil, 1),
+			"SleepUntil":            loop.SleepUntil(nil, time.Time{}),
+			"SleepForever":          loop.SleepForever(nil),
+			"Park":                  loop.Park(nil, "test", nil),
+			"ParkingLot.Park":       lot.Park(nil, "test"),
+			"Scoped":                loop.Scoped(nil, inside),
+			"MoveOnAfter":           loop.MoveOnAfter(nil, 1, inside),
+			"MoveOnAt":              loop.MoveOnAt(nil, time.Time{}, inside),
+			"FailAfter":             loop.FailAfter(nil, 1, inside),
+			"FailAt":                loop.FailAt(nil, time.Time{}, inside),
+			"Shield":                loop.Shield(nil, inside),
+			"UntilStop":             loop.UntilStop(nil, inside),
+			"Nurse":                 loop.Nurse(nil, func(*loop.Nursery) error { return inside(nil) }),
+			"Call":                  loop.Call(nil, task.Loop(), func(*loop.Task) error { return inside(nil) }),
+		} {
+			want(t, what, err, loop.ErrWrongTask)
+		}
+		return nil
+	})
+}
+
+// No option is refused like no function, before anything happens.
+func TestNilOptions(t *testing.T) {
+	want(t, "Run", loop.Run(nothing, nil), loop.ErrMisuse)
+	want(t, "RunEach", loop.RunEach(1, func(*loop.Task, int) error { return nil }, nil), loop.ErrMisuse)
+	looptest.Run(t, func(task *loop.Task) error {
+		inside := func(*loop.Scope) error { t.Error("it runs"); return nil }
+		want(t, "Scoped", loop.Scoped(task, inside, nil), loop.ErrMisuse)
+		want(t, "MoveOnAfter", loop.MoveOnAfter(task, 1, inside, nil), loop.ErrMisuse)
+		want(t, "Nurse", loop.Nurse(task, func(*loop.Nursery) error { return inside(nil) }, nil), loop.ErrMisuse)
+		want(t, "SpawnSystem", task.Loop().SpawnSystem(nothing, nil), loop.ErrMisuse)
+		child := func(*loop.Task) error { return inside(nil) }
+		value := func(task *loop.Task) (int, error) { return 0, child(task) }
+		want(t, "Nursery.Spawn of none", new(loop.Nursery).Spawn(child), loop.ErrMisuse)
+		_, err := loop.Go(nil, value)
+		want(t, "Go in none", err, loop.ErrMisuse)
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			want(t, "Spawn", n.Spawn(child, nil), loop.ErrMisuse)
+			_, err := loop.Go(n, value, nil)
+			want(t, "Go", err, loop.ErrMisuse)
+			_, err = loop.Start(task, n, func(task *loop.Task, _ func(any) error) error { return child(task) }, nil)
+			want(t, "Start", err, loop.ErrMisuse)
+			return nil
+		})
 	})
 }
 

@@ -210,10 +210,8 @@ func newLoop(opts []Option) (*Loop, error) {
 		number:     loopNumbers.Add(1),
 	}
 	l.interrupts = Waker{loop: l, fn: l.interruptNow} // an option may use it
-	for _, opt := range opts {
-		if err := opt(l); err != nil {
-			return nil, err
-		}
+	if err := apply(l, opts); err != nil {
+		return nil, err
 	}
 	if l.rng == nil {
 		l.rng = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))

@@ -98,10 +98,8 @@ func openNursery(t *Task, fn func(*Nursery) error, opts []NurseryOption) (*Nurse
 		return nil, misuse("a nursery with a nil function")
 	}
 	n := newNursery(t.loop)
-	for _, opt := range opts {
-		if err := opt(n); err != nil {
-			return nil, err
-		}
+	if err := apply(n, opts); err != nil {
+		return nil, err
 	}
 	return n, nil
 }
@@ -332,7 +330,7 @@ func (n *Nursery) Spawn(fn func(*Task) error, opts ...SpawnOption) error {
 
 // start makes a task of fn, which stands for the user's function at pc.
 func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*Task, error) {
-	if err := n.accepts(); err != nil {
+	if err := n.accepts(opts); err != nil {
 		return nil, err
 	}
 	if s := n.supervision(); s != nil && s.restart != nil {
@@ -348,8 +346,16 @@ func (n *Nursery) start(fn func(*Task) error, pc uintptr, opts []SpawnOption) (*
 	return t, nil
 }
 
-func (n *Nursery) accepts() error {
+// none reports that there is no option.
+func (o SpawnOption) none() bool { return o == nil }
+
+// accepts says whether a task may be spawned now, with these options.
+func (n *Nursery) accepts(opts []SpawnOption) error {
 	switch {
+	case n == nil || n.scope.loop == nil:
+		return misuse("spawning in a nursery that Nurse has not opened")
+	case slices.ContainsFunc(opts, SpawnOption.none):
+		return errNilOption
 	case n.closed:
 		return fmt.Errorf("spawning in a nursery that was left: %w", ErrClosed)
 	case n.hidden:

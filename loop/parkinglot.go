@@ -108,6 +108,9 @@ func (p *ParkingLot) Repark(to *ParkingLot, n int) error {
 	if n < 0 {
 		return misuse("reparking %d tasks", n)
 	}
+	if to == nil {
+		return misuse("reparking in a nil lot")
+	}
 	if err := to.brokenError(); err != nil {
 		return err
 	}
@@ -139,6 +142,9 @@ func (t *Task) Break(p *ParkingLot) {
 // that has not been taken back. If the task has ended already the lot breaks
 // at once, and the answer matches ErrBroken.
 func (t *Task) AddBreak(p *ParkingLot) error {
+	if p == nil {
+		return misuse("breaking a nil parking lot")
+	}
 	if t.done {
 		t.Break(p)
 		return p.brokenError()

@@ -1,6 +1,9 @@
 package loop
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The tree of tasks has a root that runs no code. It owns two nurseries: one
 // for the main task, and one for system tasks, which serve the loop and end
@@ -23,6 +26,8 @@ func (l *Loop) SpawnSystem(fn func(*Task) error, opts ...SpawnOption) error {
 	switch {
 	case fn == nil:
 		return misuse("spawning a nil function")
+	case slices.ContainsFunc(opts, SpawnOption.none):
+		return errNilOption
 	case l.closing || l.broken != nil:
 		return fmt.Errorf("spawning a system task: %w", ErrLoopClosed)
 	}

@@ -120,13 +120,26 @@ func NewScope(l *Loop, opts ...ScopeOption) (*Scope, error) {
 		return &Scope{loop: l}, nil
 	}
 	s := newTimedScope(l) // deadlines are the usual option
-	for _, opt := range opts {
-		if err := opt(s); err != nil {
-			return nil, err
-		}
+	if err := apply(s, opts); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
+
+// apply has options set up what they are for.
+func apply[T any, O ~func(*T) error](to *T, opts []O) error {
+	for _, opt := range opts {
+		if opt == nil {
+			return errNilOption
+		}
+		if err := opt(to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNilOption = misuse("a nil option")
 
 func (s *Scope) setBefore(kind limitKind, when int64) error {
 	if s.limit != unlimited && s.limit != kind {

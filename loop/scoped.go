@@ -23,7 +23,10 @@ func (s *Scope) admit(t *Task, fn func(*Scope) error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	if fn == nil {
+	switch {
+	case s == nil:
+		return misuse("entering a nil scope")
+	case fn == nil:
 		return misuse("entering a scope with a nil function")
 	}
 	if s.state != scopeUnentered {
@@ -53,7 +56,7 @@ func Scoped(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 
 // enterNew is NewScope and Enter in one frame, see Task.park.
 func enterNew(t *Task, fn func(*Scope) error, opts []ScopeOption) error {
-	s, err := NewScope(t.loop, opts...)
+	s, err := newScopeFor(t, opts)
 	if err == nil {
 		err = s.admit(t, fn)
 	}
@@ -69,7 +72,7 @@ func enterNew(t *Task, fn func(*Scope) error, opts []ScopeOption) error {
 // happened. A negative d is refused with ErrMisuse. It suspends only where fn
 // does.
 func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, relativeLimit, int64(d), opts)
+	s, err := limited(t, relativeLimit, int64(d), opts)
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func MoveOnAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeO
 // MoveOnAt is MoveOnAfter with an absolute deadline. It suspends only where fn
 // does.
 func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
+	s, err := limitedAt(t, when, opts)
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func MoveOnAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOptio
 // Cancelled it was given and returns nil. A negative d is refused with ErrMisuse. It suspends only
 // where fn does.
 func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, relativeLimit, int64(d), opts)
+	s, err := limited(t, relativeLimit, int64(d), opts)
 	if err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func FailAfter(t *Task, d time.Duration, fn func(*Scope) error, opts ...ScopeOpt
 
 // FailAt is FailAfter with an absolute deadline. It suspends only where fn does.
 func FailAt(t *Task, when time.Time, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := limited(t.loop, absoluteLimit, t.loop.clockTime(when), opts)
+	s, err := limitedAt(t, when, opts)
 	if err != nil {
 		return err
 	}
@@ -121,7 +124,7 @@ func failIn(t *Task, s *Scope, fn func(*Scope) error) error {
 // its time. Give it a deadline of its own with MoveOnAfter or an option, or
 // it may hold everything up. It suspends only where fn does.
 func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := NewScope(t.loop, opts...)
+	s, err := newScopeFor(t, opts)
 	if err != nil {
 		return err
 	}
@@ -129,19 +132,34 @@ func Shield(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
 	return Enter(t, s, fn)
 }
 
-func limited(
-	l *Loop, kind limitKind, when int64, opts []ScopeOption,
-) (*Scope, error) {
-	s := newTimedScope(l)
+// newScopeFor is NewScope for a task that is to enter the scope.
+func newScopeFor(t *Task, opts []ScopeOption) (*Scope, error) {
+	if t == nil {
+		return nil, errNilTask
+	}
+	return NewScope(t.loop, opts...)
+}
+
+// limited is newScopeFor with a deadline or timeout, see Scope.setBefore.
+func limited(t *Task, kind limitKind, when int64, opts []ScopeOption) (*Scope, error) {
+	if t == nil {
+		return nil, errNilTask
+	}
+	s := newTimedScope(t.loop)
 	if err := s.setBefore(kind, when); err != nil {
 		return nil, err
 	}
-	for _, opt := range opts {
-		if err := opt(s); err != nil {
-			return nil, err
-		}
+	if err := apply(s, opts); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+func limitedAt(t *Task, when time.Time, opts []ScopeOption) (*Scope, error) {
+	if t == nil {
+		return nil, errNilTask
+	}
+	return limited(t, absoluteLimit, t.loop.clockTime(when), opts)
 }
 
 // enter makes s an active child of parent, and the innermost scope of t.

@@ -47,7 +47,7 @@ func Start(
 	case n.scope.loop != t.loop:
 		return nil, fmt.Errorf("starting in a nursery of another loop: %w", ErrWrongTask)
 	}
-	if err := n.accepts(); err != nil {
+	if err := n.accepts(opts); err != nil {
 		return nil, err
 	}
 	s := &starting{target: n, hidden: newNursery(t.loop)}

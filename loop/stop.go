@@ -86,7 +86,7 @@ func (t *Task) Stopping() bool { return t.scope != nil && t.scope.told() != nil 
 // up at any time. The scope absorbs what that causes, and its CancelledCaught,
 // or Task.Stopping, tells. It suspends only where fn does.
 func UntilStop(t *Task, fn func(*Scope) error, opts ...ScopeOption) error {
-	s, err := NewScope(t.loop, opts...)
+	s, err := newScopeFor(t, opts)
 	if err != nil {
 		return err
 	}

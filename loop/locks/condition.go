@@ -67,7 +67,10 @@ func (c *Condition) WaitFor(t *loop.Task, ready func() bool) error {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return err
 	}
-	if c.lock.owner != t {
+	switch {
+	case ready == nil:
+		return fmt.Errorf("%w: a wait for a nil function", loop.ErrMisuse)
+	case c.lock.owner != t:
 		return fmt.Errorf("%w: a wait for a condition without its lock", loop.ErrMisuse)
 	}
 	for !ready() {

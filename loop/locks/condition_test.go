@@ -54,6 +54,7 @@ func TestS195ConditionNeedsItsLock(t *testing.T) {
 		c := must(locks.NewCondition(new(locks.Lock)))
 		want(t, "Wait", c.Wait(task), loop.ErrMisuse)
 		want(t, "WaitFor", c.WaitFor(task, func() bool { return true }), loop.ErrMisuse)
+		want(t, "WaitFor nothing", c.WaitFor(task, nil), loop.ErrMisuse)
 		want(t, "Notify", c.Notify(1), loop.ErrMisuse)
 		want(t, "NotifyAll", c.NotifyAll(), loop.ErrMisuse)
 		return nil

@@ -69,7 +69,7 @@ func (c *CapacityLimiter) AcquireFor(t *loop.Task, borrower any) error {
 // which is the caller's. It never suspends, and answers ErrWouldBlock if no
 // token is free or tasks wait for one.
 func (c *CapacityLimiter) AcquireNowait(on *loop.Loop) error {
-	current := on.Current()
+	current := currentOf(on)
 	if current == nil {
 		return fmt.Errorf("%w: a token acquired while no task has its turn", loop.ErrMisuse)
 	}
@@ -97,10 +97,11 @@ func (c *CapacityLimiter) acquireNowait(on *loop.Loop, borrower any) error {
 // first of them has it from this moment on. Who has none is refused with
 // ErrMisuse.
 func (c *CapacityLimiter) Release() error {
-	if c.loop == nil || c.loop.Current() == nil {
+	current := currentOf(c.loop)
+	if current == nil {
 		return fmt.Errorf("%w: a token released that nobody has", loop.ErrMisuse)
 	}
-	return c.ReleaseFor(c.loop.Current())
+	return c.ReleaseFor(current)
 }
 
 // ReleaseFor gives back the token of the borrower, as Release does.
@@ -153,10 +154,11 @@ func (c *CapacityLimiter) admit(on *loop.Loop, borrower any) error {
 
 // usable reports whether a value can be told from others.
 func usable(borrower any) error {
-	if _, ok := borrower.(*loop.Task); ok {
+	t, ok := borrower.(*loop.Task)
+	switch {
+	case ok && t != nil:
 		return nil
-	}
-	if borrower == nil || !reflect.ValueOf(borrower).Comparable() {
+	case ok, borrower == nil, !reflect.ValueOf(borrower).Comparable(), borrower != borrower: // NaN
 		return fmt.Errorf("%w: a borrower of type %T can not be told from others", loop.ErrMisuse, borrower)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package locks_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -29,6 +30,9 @@ func TestS187LimiterBasics(t *testing.T) {
 		lent(t, c, 1, 0)
 		want(t, "one on behalf", c.AcquireFor(task, "job"), nil)
 		want(t, "no borrower", c.AcquireFor(task, nil), loop.ErrMisuse)
+		want(t, "a nil task", c.AcquireFor(task, (*loop.Task)(nil)), loop.ErrMisuse)
+		want(t, "not a number", c.AcquireForNowait(math.NaN()), loop.ErrMisuse)
+		want(t, "no loop", c.AcquireNowait(nil), loop.ErrMisuse)
 		want(t, "a slice", c.AcquireForNowait([]int{1}), loop.ErrMisuse)
 		want(t, "a struct with a slice", c.ReleaseFor([1]any{[]int{1}}), loop.ErrMisuse)
 		want(t, "the release of a stranger", c.ReleaseFor("other"), loop.ErrMisuse)

@@ -51,7 +51,7 @@ func (l *Lock) Acquire(t *loop.Task) error {
 // ErrWouldBlock if another task holds the lock, also if that one was handed
 // the lock and has not run since, and otherwise the errors of Acquire.
 func (l *Lock) AcquireNowait(on *loop.Loop) error {
-	current := on.Current()
+	current := currentOf(on)
 	switch {
 	case current == nil:
 		return fmt.Errorf("%w: a lock acquired while no task has its turn", loop.ErrMisuse)
@@ -65,6 +65,14 @@ func (l *Lock) AcquireNowait(on *loop.Loop) error {
 		return l.brokenError()
 	}
 	return loop.ErrWouldBlock
+}
+
+// currentOf is the task that has its turn, or nil.
+func currentOf(l *loop.Loop) *loop.Task {
+	if l == nil {
+		return nil
+	}
+	return l.Current()
 }
 
 // Release ends the hold of the task that calls. If tasks wait, the first of

@@ -19,6 +19,7 @@ func TestS179LockBasics(t *testing.T) {
 		equal(t, "statistics", l.Statistics(), locks.LockStatistics{Owner: task})
 		want(t, "a second acquisition", l.Acquire(task), loop.ErrMisuse)
 		want(t, "a second one without waiting", l.AcquireNowait(task.Loop()), loop.ErrMisuse)
+		want(t, "one of no loop", l.AcquireNowait(nil), loop.ErrMisuse)
 		equal(t, "held", l.Held(), true)
 		n.Spawn(func(task *loop.Task) error {
 			want(t, "the release of another's lock", l.Release(), loop.ErrMisuse)

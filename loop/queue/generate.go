@@ -30,7 +30,8 @@ import (
 // The error of produce is reported once. If the loop waits for an item, its
 // body gets the error, with no item, and the loop ends. If the loop has been
 // left it goes to n, and so does a panic at any time; the body gets ErrBroken
-// then, and ErrBroken too if n was cancelled. Each loop over the result calls
+// then, and ErrBroken too if n was cancelled. A nil n or produce
+// is ErrMisuse for the body. Each loop over the result calls
 // produce anew.
 func Generate[T any](
 	t *loop.Task, n *loop.Nursery, produce func(t *loop.Task, yield func(*loop.Task, T) error) error,
@@ -38,6 +39,10 @@ func Generate[T any](
 	return func(body func(T, error) bool) {
 		g := &generator[T]{produce: produce, err: errGeneratorEnded}
 		var none T
+		if n == nil || produce == nil {
+			body(none, fmt.Errorf("%w: a generator needs a nursery and a function", loop.ErrMisuse))
+			return
+		}
 		if err := n.Spawn(g.run, loop.WithTaskName("generator")); err != nil {
 			body(none, err)
 			return

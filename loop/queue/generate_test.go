@@ -267,3 +267,19 @@ func TestGenerateFailsBehindTheBody(t *testing.T) {
 	want(t, "the nursery", err, errTest)
 	want(t, "the last step", last, loop.Cancelled)
 }
+
+// Without a nursery or a function there is nothing to range over but the error.
+func TestGenerateNothing(t *testing.T) {
+	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+		for item, err := range queue.Generate[int](task, n, nil) {
+			want(t, "no function", err, loop.ErrMisuse)
+			equal(t, "the item", item, 0)
+		}
+		produce := func(*loop.Task, func(*loop.Task, int) error) error { return nil }
+		for item, err := range queue.Generate(task, nil, produce) {
+			want(t, "no nursery", err, loop.ErrMisuse)
+			equal(t, "the item", item, 0)
+		}
+		return nil
+	})
+}
