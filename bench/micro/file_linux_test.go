@@ -25,7 +25,8 @@ import (
 
 // Static files over connections that stay: a request of a line, an answer of a
 // header and a file. The file is opened for each request, as package net has to,
-// whose sendfile goes by the position of the file; or it is shared (lion-shared).
+// whose sendfile goes by the position of the file; or it is shared (lion-shared, and
+// floor, which is what the system calls cost that this takes).
 // The client is a process of its own that keeps fileClients requests under way
 // and has the kernel throw the answers away (MSG_TRUNC in tcp(7)).
 //
@@ -57,6 +58,7 @@ func BenchmarkStaticFile(b *testing.B) {
 			{"net", func(b *testing.B) (string, func()) { return filesOverNet(b, name, size) }},
 			{"lion", func(b *testing.B) (string, func()) { return filesOverLion(b, name, false) }},
 			{"lion-shared", func(b *testing.B) (string, func()) { return filesOverLion(b, name, true) }},
+			{"floor", func(b *testing.B) (string, func()) { return filesOverFloor(b, name, size) }},
 		} {
 			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, c.name), func(b *testing.B) {
 				count := max(b.N/fileClients, 1) * fileClients
