@@ -25,6 +25,11 @@ const (
 	// DefaultQueuedMessages bounds the messages that a Writer holds, which is
 	// also as many as one system call takes.
 	DefaultQueuedMessages = 1024
+
+	// idleMessages is for how many messages a Writer that has nothing to do keeps
+	// room: a usual batch of a chat or a feed. The two lists of a full queue, 48 KiB,
+	// would stay with every connection that has been slow once.
+	idleMessages = 64
 )
 
 // A Policy says what a Writer does with a message for which there is no room:
@@ -44,7 +49,8 @@ const (
 	// they have begun.
 	DropNewest
 
-	// CloseSlow aborts the stream. Whatever is called next answers ErrSlow.
+	// CloseSlow aborts the stream, which must have an Abort or a Close. Whatever is
+	// called next answers ErrSlow.
 	CloseSlow
 )
 
@@ -111,7 +117,8 @@ func WithFailure(fn func(error)) WriterOption {
 // NewWriter makes a Writer for a stream. Its task, while there is one, is a
 // child of n. An error of the stream is the Writer's, and does not end the
 // nursery; a cancellation of n ends the Writer, which answers loop.ErrClosed
-// then, and what it holds is dropped.
+// then, and what it holds is dropped, down to the rest of a message that has gone
+// in part: Torn in the statistics tells that nothing else can follow on the stream.
 func NewWriter(n *loop.Nursery, to Sender, opts ...WriterOption) (*Writer, error) {
 	w := &Writer{to: to, nursery: n, bytes: DefaultQueuedBytes, count: DefaultQueuedMessages}
 	if n == nil || to == nil {
@@ -121,6 +128,9 @@ func NewWriter(n *loop.Nursery, to Sender, opts ...WriterOption) (*Writer, error
 		if err := opt(w); err != nil {
 			return nil, err
 		}
+	}
+	if w.policy == CloseSlow && !closable(to) {
+		return nil, fmt.Errorf("%w: a %T cannot be closed for being slow", loop.ErrMisuse, to)
 	}
 	return w, nil
 }
@@ -179,17 +189,18 @@ func (w *Writer) drop(b []byte) {
 }
 
 func (w *Writer) push(b []byte) error {
+	if !w.sending {
+		err := w.nursery.Spawn(w.run, loop.WithTaskName("stream.Writer"))
+		if err != nil {
+			if !errors.Is(err, loop.ErrWrongTask) { // who has no business here ends nothing
+				w.fail(err)
+			}
+			return err
+		}
+		w.sending = true
+	}
 	w.queue = append(w.queue, b)
 	w.queued += len(b)
-	if w.sending {
-		return nil
-	}
-	w.sending = true
-	if err := w.nursery.Spawn(w.run, loop.WithTaskName("stream.Writer")); err != nil {
-		w.sending = false
-		w.fail(err)
-		return err
-	}
 	return nil
 }
 
@@ -206,11 +217,13 @@ func (x *waiter) Abort(loop.Wait) bool {
 	return true
 }
 
-// leave reports whether the Send was still waiting for room.
+// leave reports whether the Send was still waiting for room. There may be room
+// for who waits behind it.
 func (x *waiter) leave() bool {
 	i := slices.Index(x.w.waiting, x)
 	if i >= 0 {
 		x.w.waiting = slices.Delete(x.w.waiting, i, i+1)
+		x.w.admit()
 	}
 	return i >= 0
 }
@@ -256,8 +269,8 @@ func (w *Writer) admit() {
 	}
 }
 
-// Flush waits until everything has been handed to the stream. It is a
-// checkpoint. The error is that of the Writer.
+// Flush waits until everything has been handed to the stream, also what is put
+// meanwhile. It is a checkpoint. The error is that of the Writer.
 func (w *Writer) Flush(t *loop.Task) error {
 	if err := loop.CheckpointIfCancelled(t); err != nil {
 		return err
@@ -303,6 +316,13 @@ func (w *Writer) fail(err error) {
 	}
 }
 
+// closable reports whether abort can do something about a stream.
+func closable(to Sender) bool {
+	_, aborts := to.(interface{ Abort() error })
+	_, closes := to.(interface{ Close() error })
+	return aborts || closes
+}
+
 // abort ends the stream, so that a send under way ends too.
 func (w *Writer) abort() {
 	switch s := w.to.(type) {
@@ -342,6 +362,9 @@ func (w *Writer) run(t *loop.Task) error {
 		w.spare, w.flying = batch, 0
 	}
 	returned = true
+	if cap(w.queue) > idleMessages || cap(w.spare) > idleMessages {
+		w.queue, w.spare = nil, nil
+	}
 	w.idle.UnparkAll()
 	return nil
 }
@@ -352,6 +375,7 @@ func (w *Writer) lose(batch [][]byte, err error) {
 	w.flying = 0
 	for _, b := range batch {
 		if sent < len(b) {
+			w.stats.Torn = w.stats.Torn || sent > 0
 			w.drop(b)
 			sent = 0
 			continue
@@ -394,6 +418,7 @@ type WriterStatistics struct {
 	Batches      uint64 // sends that it took
 	Dropped      uint64 // messages that were not sent, or not to their end
 	DroppedBytes uint64 // and their bytes
+	Torn         bool   // one of them, the last that was begun, has gone in part
 }
 
 // Statistics returns the present numbers.
