@@ -115,10 +115,29 @@ func (c *coroutine) catch() {
 // joinGoexit adds the errors of nurseries that a Goexit unwound: they cannot
 // be returned by a body that no longer returns.
 func (t *Task) joinGoexit(e *PanicError) error {
-	if t.rare == nil || len(t.rare.unwound) == 0 {
+	unwound := t.takeUnwound()
+	if len(unwound) == 0 {
 		return e
 	}
-	return newGroup(append([]error{e}, t.rare.unwound...))
+	return newGroup(append([]error{e}, unwound...))
+}
+
+// takeUnwound takes the errors of nurseries that a Goexit has left so far.
+func (t *Task) takeUnwound() (unwound []error) {
+	if t.rare != nil {
+		unwound, t.rare.unwound = t.rare.unwound, nil
+	}
+	return unwound
+}
+
+// settleUnwound has s, through which a Goexit carries them, absorb of those
+// errors what it would absorb of a body's.
+func (s *Scope) settleUnwound(t *Task) {
+	for _, err := range t.takeUnwound() {
+		if err = s.settle(err); err != nil {
+			t.rare.unwound = append(t.rare.unwound, err)
+		}
+	}
 }
 
 // dispose ends a coroutine without a task.

@@ -80,7 +80,50 @@ func TestS107GoexitInBody(t *testing.T) {
 		})
 	})
 	looptest.AssertError(t, err,
-		looptest.Group(looptest.Group(goexit(), looptest.Group(errKey), looptest.Group(errValue))))
+		looptest.Group(looptest.Group(goexit(), looptest.Group(errKey, looptest.Group(errValue)))))
+}
+
+// A Goexit carries the errors of nurseries past the scopes around them. Those
+// absorb what their cancellation caused, as they do when a body returns.
+func TestS107GoexitThroughCancelledScopes(t *testing.T) {
+	stubborn := func(task *loop.Task) error {
+		if err := loop.SleepForever(task); !errors.Is(err, loop.Cancelled) {
+			return err
+		}
+		return errors.Join(loop.CheckpointIfCancelled(task), errKey)
+	}
+	exit := func(task *loop.Task, s *loop.Scope) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(stubborn)
+			settled(task, t)
+			s.Cancel("test")
+			runtime.Goexit()
+			return nil
+		})
+	}
+	for name, around := range map[string]func(*loop.Task, func(*loop.Scope) error) error{
+		"a scope": func(task *loop.Task, fn func(*loop.Scope) error) error { return loop.Scoped(task, fn) },
+		"a nursery": func(task *loop.Task, fn func(*loop.Scope) error) error {
+			return loop.Nurse(task, func(n *loop.Nursery) error { return fn(n.Scope()) })
+		},
+		"a shield": func(task *loop.Task, fn func(*loop.Scope) error) error {
+			return loop.Scoped(task, func(s *loop.Scope) error {
+				return loop.Nurse(task, func(*loop.Nursery) error { return fn(s) })
+			}, loop.WithShield())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := looptest.RunErr(t, func(task *loop.Task) error {
+				return around(task, func(s *loop.Scope) error { return exit(task, s) })
+			})
+			want(t, "what is left", err, errKey)
+			var p *loop.PanicError
+			wantTrue(t, "the Goexit is in it", errors.As(err, &p))
+			if errors.Is(err, loop.Cancelled) {
+				t.Errorf("a Cancelled is left: %v", err)
+			}
+		})
+	}
 }
 
 // A deferred function may still suspend while a Goexit unwinds its task.

@@ -130,6 +130,9 @@ func host(
 			return
 		}
 		n.scope.cancel(SourceNursery, "the body called runtime.Goexit")
+		for _, err := range t.takeUnwound() {
+			n.note(err, partOf("the body"))
+		}
 		if err := n.leave(t, nil); err != nil {
 			t.rarely().unwound = append(t.rarely().unwound, err)
 		}

@@ -46,6 +46,9 @@ func (s *Scope) leave(t *Task) {
 	} else if !s.leaveAround(t) {
 		return
 	}
+	if t.rare != nil && t.rare.unwound != nil {
+		s.settleUnwound(t)
+	}
 	s.exit()
 }
 
