@@ -15,6 +15,17 @@ import (
 	"github.com/lion-go/lion/sys"
 )
 
+// folder is t.TempDir, which fails where Wine cannot remove it.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "seen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // best effort
+	return dir
+}
+
 // opened makes a file of a size, of always the same age, and opens it.
 func opened(t *testing.T, name string, size int) *File {
 	t.Helper()
@@ -43,7 +54,7 @@ func spared(task *loop.Task, f *File, offset, n int64) bool {
 // What was seen whole is remembered for a moment, by what tells it from others.
 func TestSeenLately(t *testing.T) {
 	looptest.Config{Limit: time.Minute}.Run(t, func(task *loop.Task) error {
-		name := filepath.Join(t.TempDir(), "f")
+		name := filepath.Join(folder(t), "f")
 		const size = 100_000
 		f := opened(t, name, size)
 		defer f.Close()
@@ -62,7 +73,7 @@ func TestSeenLately(t *testing.T) {
 		if spared(task, f, 1, size) || spared(task, f, 1<<62, 1<<62) {
 			t.Error("what is behind the end was not seen")
 		}
-		other := opened(t, filepath.Join(t.TempDir(), "g"), size)
+		other := opened(t, filepath.Join(folder(t), "g"), size)
 		defer other.Close()
 		if spared(task, other, 0, size) {
 			t.Error("another file was not seen")
@@ -93,7 +104,7 @@ func TestSeenLatelySizes(t *testing.T) {
 	for size, remembered := range map[int]bool{
 		0: false, small: false, small + 1: true, chunk: true, chunk + 1: false,
 	} {
-		f := opened(t, filepath.Join(t.TempDir(), "f"), size)
+		f := opened(t, filepath.Join(folder(t), "f"), size)
 		if (f.key != 0) != remembered {
 			t.Errorf("%d bytes have the key %#x", size, f.key)
 		}
@@ -109,7 +120,7 @@ func TestSendRemembers(t *testing.T) {
 	_, err := sys.Cached(sys.Invalid, 0, 1)
 	tells := !errors.Is(err, errors.ErrUnsupported)
 	looptest.Config{Limit: time.Minute}.Run(t, func(task *loop.Task) error {
-		name := filepath.Join(t.TempDir(), "f")
+		name := filepath.Join(folder(t), "f")
 		const size, cut = 100_000, 30_001
 		f := opened(t, name, size)
 		defer f.Close()
