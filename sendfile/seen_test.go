@@ -26,13 +26,17 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// opened makes a file of a size, of always the same age, and opens it.
-func opened(t *testing.T, name string, size int) *File {
+// made is when the files of a test were modified: then alone, since a test that
+// runs again may get the same inodes, at the same time of a virtual clock.
+func made() time.Time { return time.Now().Round(0) }
+
+// opened makes a file of a size that was modified at a time, and opens it.
+func opened(t *testing.T, name string, size int, at time.Time) *File {
 	t.Helper()
 	if err := os.WriteFile(name, make([]byte, size), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(name, time.Time{}, time.Unix(1_000_000_000, 0)); err != nil {
+	if err := os.Chtimes(name, time.Time{}, at); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Open(name)
@@ -56,7 +60,8 @@ func TestSeenLately(t *testing.T) {
 	looptest.Config{Limit: time.Minute}.Run(t, func(task *loop.Task) error {
 		name := filepath.Join(folder(t), "f")
 		const size = 100_000
-		f := opened(t, name, size)
+		at := made()
+		f := opened(t, name, size, at)
 		defer f.Close()
 		if spared(task, f, 0, size) {
 			t.Error("remembered before it was seen")
@@ -73,7 +78,7 @@ func TestSeenLately(t *testing.T) {
 		if spared(task, f, 1, size) || spared(task, f, 1<<62, 1<<62) {
 			t.Error("what is behind the end was not seen")
 		}
-		other := opened(t, filepath.Join(folder(t), "g"), size)
+		other := opened(t, filepath.Join(folder(t), "g"), size, at)
 		defer other.Close()
 		if spared(task, other, 0, size) {
 			t.Error("another file was not seen")
@@ -104,7 +109,7 @@ func TestSeenLatelySizes(t *testing.T) {
 	for size, remembered := range map[int]bool{
 		0: false, small: false, small + 1: true, chunk: true, chunk + 1: false,
 	} {
-		f := opened(t, filepath.Join(folder(t), "f"), size)
+		f := opened(t, filepath.Join(folder(t), "f"), size, made())
 		if (f.key != 0) != remembered {
 			t.Errorf("%d bytes have the key %#x", size, f.key)
 		}
@@ -122,7 +127,7 @@ func TestSendRemembers(t *testing.T) {
 	looptest.Config{Limit: time.Minute}.Run(t, func(task *loop.Task) error {
 		name := filepath.Join(folder(t), "f")
 		const size, cut = 100_000, 30_001
-		f := opened(t, name, size)
+		f := opened(t, name, size, made())
 		defer f.Close()
 		for _, step := range []struct{ n, left int64 }{{size / 2, size}, {size, size}, {size, cut}} {
 			if err := os.Truncate(name, step.left); err != nil {
