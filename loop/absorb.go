@@ -1,6 +1,9 @@
 package loop
 
-import "errors"
+import (
+	"errors"
+	"reflect"
+)
 
 // A scope that was cancelled absorbs the Cancelled errors that its body
 // returns. An error is a tree, so this is a tree walk: a Cancelled at the end
@@ -51,10 +54,16 @@ func absorbBranches(err error, branches []error) (error, bool) {
 		return err, false
 	case len(kept) == 0:
 		return nil, true
-	default:
+	case reflect.TypeOf(err) == joinType: // it says nothing of its own
 		return errors.Join(kept...), true
+	case len(kept) == 1:
+		return &pruned{outer: err, rest: kept[0]}, true
+	default:
+		return &pruned{outer: err, rest: errors.Join(kept...)}, true
 	}
 }
+
+var joinType = reflect.TypeOf(errors.Join(ErrInternal))
 
 func absorbChain(err, inner error) (error, bool) {
 	rest, caught := absorb(inner)
@@ -64,19 +73,45 @@ func absorbChain(err, inner error) (error, bool) {
 	case rest == nil:
 		return nil, true
 	default:
-		return &pruned{text: err.Error(), rest: rest}, true
+		return &pruned{outer: err, rest: rest}, true
 	}
 }
 
-// pruned is a wrapper around a tree that lost some leaves: the text of the
-// wrapper stays, so that no context is lost.
+// pruned is a wrapper around a tree that lost some leaves. The wrapper itself
+// stays, with its text and for errors.Is and errors.As, so that no context is
+// lost; what it wrapped is what remains.
 type pruned struct {
-	text string
-	rest error
+	outer error
+	rest  error
 }
 
-func (p *pruned) Error() string { return p.text }
+func (p *pruned) Error() string { return p.outer.Error() }
 func (p *pruned) Unwrap() error { return p.rest }
+
+// Is reports whether the wrapper is target, whatever it wraps.
+func (p *pruned) Is(target error) bool {
+	if target == Cancelled {
+		return false
+	}
+	if reflect.TypeOf(target).Comparable() && p.outer == target {
+		return true
+	}
+	matcher, ok := p.outer.(interface{ Is(error) bool })
+	return ok && matcher.Is(target)
+}
+
+// As gives the wrapper to target if it is of that type, whatever it wraps.
+func (p *pruned) As(target any) bool {
+	if _, ok := target.(**CancelledError); ok {
+		return false
+	}
+	if v := reflect.ValueOf(target).Elem(); reflect.TypeOf(p.outer).AssignableTo(v.Type()) {
+		v.Set(reflect.ValueOf(p.outer))
+		return true
+	}
+	converter, ok := p.outer.(interface{ As(any) bool })
+	return ok && converter.As(target)
+}
 
 // stray marks a Cancelled that a task returned although nothing around it was
 // cancelled: one kept from an earlier scope. No scope absorbs it, since no
