@@ -30,7 +30,9 @@ func (e *UnsentError) Unwrap() error { return e.Err }
 // returns how many bytes were sent. If it is cancelled, or dst fails, bytes
 // that it holds come back in an *UnsentError: none is lost. While it runs others
 // that receive on src or send on dst get loop.ErrBusy. It does not end or
-// close either. It is a checkpoint, and so is each piece.
+// close either. Who waits for src holds no buffer; after a transfer in bulk two
+// descriptors, those of a pipe, stay until Copy returns. It is a checkpoint, and so
+// is each piece.
 func Copy(
 	t *loop.Task, dst, src *socket.Conn, n int64, opts ...Option,
 ) (moved int64, err error) {
@@ -38,6 +40,7 @@ func Copy(
 		return 0, err
 	}
 	x := &relay{left: n, all: n < 0}
+	x.take, x.giveBack = x.lend, x.release
 	for _, opt := range opts {
 		opt(&x.config)
 	}
@@ -49,10 +52,12 @@ func Copy(
 		return 0, err
 	}
 	defer x.out.Release()
+	defer func() { // also if progress panics
+		if failed := x.pipe.close(); err == nil {
+			err = failed
+		}
+	}()
 	err = x.run(t)
-	if failed := x.pipe.close(); err == nil {
-		err = failed
-	}
 	if x.method != nil {
 		*x.method = x.used
 	}
@@ -72,6 +77,10 @@ type relay struct {
 	used    Method
 	pipe    pipe
 	refused bool // splice is not to be had
+
+	buf      *[]byte // lent
+	take     func() []byte
+	giveBack func()
 }
 
 func (x *relay) run(t *loop.Task) error {
@@ -114,15 +123,25 @@ func (x *relay) room(most int) int {
 	return int(min(x.left, int64(most)))
 }
 
-// copy moves one piece through user space. Zero bytes are the end.
+// copy moves one piece through user space. Zero bytes are the end. Who waits for
+// its source has no buffer: a proxy has thousands that do.
 func (x *relay) copy(t *loop.Task) (int, error) {
-	buf := lend()
-	defer giveBack(buf)
-	n, err := x.in.Receive(t, (*buf)[:x.room(piece)])
-	if err != nil || n == 0 {
+	n, err := x.in.ReceiveLent(t, x.take, x.giveBack)
+	if err != nil {
 		return 0, err
 	}
-	return n, x.deliver(t, (*buf)[:n])
+	defer x.giveBack()
+	return n, x.deliver(t, (*x.buf)[:n])
+}
+
+func (x *relay) lend() []byte {
+	x.buf = lend()
+	return (*x.buf)[:x.room(piece)]
+}
+
+func (x *relay) release() {
+	giveBack(x.buf)
+	x.buf = nil
 }
 
 // deliver sends what has been received.

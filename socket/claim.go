@@ -75,6 +75,23 @@ func (k Claim) Receive(t *loop.Task, b []byte) (int, error) {
 	return n, nil
 }
 
+// ReceiveLent is Receive into a buffer that is borrowed: lend is called when there
+// may be something to receive, and giveBack, before anything else happens, if there
+// is nothing, or an error. So who waits holds no buffer. It is a checkpoint.
+func (k Claim) ReceiveLent(t *loop.Task, lend func() []byte, giveBack func()) (int, error) {
+	n, err := retry(t, &k.c.s, sys.Readable, func() (int, error) {
+		n, err := k.c.s.tryRecv(lend(), 0)
+		if err != nil {
+			giveBack()
+		}
+		return n, err
+	})
+	if err != nil {
+		return n, k.c.failed("recv", err)
+	}
+	return n, nil
+}
+
 // Send sends some of b under the claim, with flags such as sys.MSG_MORE, and
 // returns how much went. It is a checkpoint.
 func (k Claim) Send(t *loop.Task, b []byte, flags int) (int, error) {
