@@ -96,21 +96,34 @@ func TestS441_TheWatchdogSeesCallbacks(t *testing.T) {
 }
 
 // S441: a loop that sleeps, and one that is busy with short turns, are not
-// reported, however long it takes; and the watchdog wakes up with the loop.
+// reported, however long it takes; and the watchdog wakes up with the loop. On a
+// machine that is busy the loop may be kept waiting for a processor, which counts
+// as held: then that is tried again.
 func TestS441_TheWatchdogLeavesOthersAlone(t *testing.T) {
-	r := newReports()
-	looptest.Run(t, func(task *loop.Task) error {
-		for end := time.Now().Add(heldTime); time.Now().Before(end); {
-			loop.Checkpoint(task)
+	for range 100 {
+		r := newReports()
+		var longest time.Duration // between two moments when the loop could answer
+		looptest.Run(t, func(task *loop.Task) error {
+			for began, last := time.Now(), time.Now(); last.Sub(began) < heldTime; {
+				loop.Checkpoint(task)
+				now := time.Now()
+				longest, last = max(longest, now.Sub(last)), now
+			}
+			began := time.Now()
+			loop.Sleep(task, 2*heldTime)
+			longest = max(longest, time.Since(began)-2*heldTime)
+			r.mu.Lock()
+			wantTrue(t, "nothing is reported", len(r.all) == 0 || longest > stallLimit/2)
+			r.mu.Unlock()
+			holdUntil(r)
+			return nil
+		}, loop.WithWatchdog(stallLimit, r.add))
+		if longest <= stallLimit/2 {
+			r.only(t)
+			return
 		}
-		loop.Sleep(task, 2*heldTime)
-		r.mu.Lock()
-		wantTrue(t, "nothing is reported", len(r.all) == 0)
-		r.mu.Unlock()
-		holdUntil(r)
-		return nil
-	}, loop.WithWatchdog(stallLimit, r.add))
-	r.only(t)
+	}
+	t.Error("the loop was never given a processor in time")
 }
 
 // A task that goes on though it is cancelled is reported, once.
