@@ -12,6 +12,13 @@
 // TLS, and for what is no regular file, they are read and sent in pieces; callers
 // need not care, and MethodUsed tells.
 //
+// Windows carries out a large file by itself (TransmitFile), if Open has opened it:
+// an *os.File has a position that it would move. A worker waits for it, so that the
+// loop goes on, at most 64 of them; further files are copied, and so is everything on
+// editions of Windows that are not for servers, which allow two such transmissions in
+// the whole system: two slow peers would stop all others. A cancelled Send tells how
+// much went, but Winsock may reset the connection then.
+//
 // Who opens a file for each answer uses Open, which costs half of what os.Open does.
 // The function Send takes an *os.File; it asks less if it is told the size.
 //

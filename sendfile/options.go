@@ -10,6 +10,8 @@ const (
 	Sendfile
 	// Splice is splice(2): socket to socket in the kernel.
 	Splice
+	// TransmitFile is that of Windows: file to socket in the kernel.
+	TransmitFile
 )
 
 // String names the method.
@@ -19,6 +21,8 @@ func (m Method) String() string {
 		return "sendfile"
 	case Splice:
 		return "splice"
+	case TransmitFile:
+		return "TransmitFile"
 	}
 	return "copy"
 }
@@ -44,5 +48,5 @@ func WithTrailer(b []byte) Option { return func(c *config) { c.trailer = b } }
 func WithProgress(fn func(sent int64)) Option { return func(c *config) { c.progress = fn } }
 
 // MethodUsed stores at m how the bytes were moved, when the call returns: Copied
-// if none of them stayed in the kernel.
+// if none of them stayed in the kernel, and otherwise how those did.
 func MethodUsed(m *Method) Option { return func(c *config) { c.method = m } }

@@ -31,7 +31,7 @@ const (
 // the offset must be 0, and a negative n is everything up to its end. Send
 // returns how many bytes went, those of the header and trailer included, also
 // with an error; what a cancellation leaves half-way of a regular file can be
-// continued from there. (Of a pipe up to 64 KiB may have been read, or be read
+// continued from there (by TransmitFile unless it cost the connection). (Of a pipe up to 64 KiB may have been read, or be read
 // yet, that did not go: they are lost.) A file that ends before n bytes is
 // io.ErrUnexpectedEOF, after what there was has been sent. While Send runs on a
 // *socket.Conn others that send on it get loop.ErrBusy. It is a checkpoint, and so
@@ -100,13 +100,16 @@ func (x *transfer) sendConn(t *loop.Task, c *socket.Conn) error {
 	if x.body != nil {
 		return x.sendGathered(t, claim)
 	}
+	if f, ok := x.f.(*File); ok && transmissions.takes(x.left) {
+		return x.transmit(t, claim, f)
+	}
 	for x.left > 0 {
 		n, err := claim.Call(t, "sendfile", x.part)
 		switch {
 		case err == nil && n == 0:
 			return x.short()
 		case err == nil:
-			x.took(n)
+			x.took(n, Sendfile)
 		case errors.Is(err, errCold):
 			err = x.warm(t)
 		case errors.Is(err, errors.ErrUnsupported):
@@ -141,12 +144,12 @@ func (x *transfer) sendNow(file uintptr) {
 	x.n, x.err = send(x.socket, sys.FD(file), x.header, x.offset, int(min(x.left, chunk)))
 }
 
-// took counts what sendPart has sent.
-func (x *transfer) took(n int) {
+// took counts what the kernel has sent.
+func (x *transfer) took(n int, by Method) {
 	head := min(n, len(x.header))
 	x.header = x.header[head:]
 	if n > head {
-		x.used = Sendfile
+		x.used = by
 	}
 	x.offset += int64(n - head)
 	x.left -= int64(n - head)

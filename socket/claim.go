@@ -1,6 +1,8 @@
 package socket
 
 import (
+	"errors"
+
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/sys"
 )
@@ -61,6 +63,56 @@ func (k Claim) Call(
 		return n, k.c.failed(op, err)
 	}
 	return n, nil
+}
+
+// Lend is Call for what does not wait by the loop: use may have a worker block on
+// the descriptor, or the system carry out an operation of its own. When it returns
+// nobody may have the descriptor any more; the bytes that it moved count also with an
+// error. If the connection is closed meanwhile, interrupt is called, on the loop: it
+// should have use return soon. The descriptor is closed only then, so that its number
+// does not become another's.
+//
+// It is a checkpoint. Errors: loop.ErrClosed, also if use fails after a close;
+// loop.ErrBusy if the descriptor is lent already; those of use.
+func (k Claim) Lend(
+	t *loop.Task, op string, interrupt func(), use func(fd sys.FD) (int, error),
+) (int, error) {
+	s := &k.c.s
+	err := loop.CheckpointIfCancelled(t)
+	switch {
+	case err != nil:
+	case s.closed:
+		err = loop.ErrClosed
+	case s.lent != nil:
+		err = loop.ErrBusy
+	}
+	if err != nil {
+		return 0, k.c.failed(op, err)
+	}
+	n, err := s.lend(interrupt, use)
+	if k.want == sys.Readable {
+		s.received += uint64(n)
+	} else {
+		s.sent += uint64(n)
+	}
+	switch {
+	case err == nil:
+		return n, loop.ShieldedCheckpoint(t)
+	case s.closed && !errors.Is(err, loop.Cancelled):
+		err = loop.ErrClosed
+	}
+	return n, k.c.failed(op, err)
+}
+
+func (s *Socket) lend(interrupt func(), use func(fd sys.FD) (int, error)) (int, error) {
+	s.lent = interrupt
+	defer func() {
+		s.lent = nil
+		if s.closed {
+			_ = s.closeNow() // Close has answered already
+		}
+	}()
+	return use(s.d.FD())
 }
 
 // Receive is Conn.Receive under the claim. It is a checkpoint.

@@ -30,6 +30,8 @@ type Socket struct {
 	lingered   bool // so it was once: what a listener had accepted by then inherits it
 	shortReads bool // the short-read rule may apply
 	shared     bool // others may have a duplicate of the descriptor
+
+	lent func() // by Claim.Lend: has its call end soon
 }
 
 // New makes a socket, see socket(2). Errors are those of the system;
@@ -118,10 +120,14 @@ func familyOf(fd sys.FD) (int, error) {
 
 // Detach takes the descriptor out of the Socket and its loop without closing
 // it, and returns it; it stays nonblocking. The Socket is closed: tasks that
-// wait get ErrClosed. Sync-coloured.
+// wait get ErrClosed. While it is lent, see Claim.Lend, it is loop.ErrBusy.
+// Sync-coloured.
 func (s *Socket) Detach() (sys.FD, error) {
 	if s.closed {
 		return sys.Invalid, &OpError{Op: "detach", Err: loop.ErrClosed}
+	}
+	if s.lent != nil {
+		return sys.Invalid, &OpError{Op: "detach", Err: loop.ErrBusy}
 	}
 	s.closed = true
 	s.d.Forget()
@@ -159,12 +165,22 @@ func (s *Socket) Close() error {
 		return nil
 	}
 	s.closed = true
-	fd := s.d.FD()
+	if s.lent != nil {
+		s.d.Forget()
+		s.lent() // who has the descriptor closes it
+		return nil
+	}
 	if s.shared || s.lingers {
 		s.d.Forget()
 	} else {
 		s.d.ForgetClosing()
 	}
+	return s.closeNow()
+}
+
+// closeNow closes the descriptor.
+func (s *Socket) closeNow() error {
+	fd := s.d.FD()
 	if s.lingers && closeLingering(fd) {
 		return nil
 	}

@@ -27,6 +27,7 @@ const rounds = 4
 var unsupported = map[string]func() error{
 	"CloseHandle":           func() error { return sys.CloseHandle(1) },
 	"BeginNameLookup":       func() error { return second(sys.BeginNameLookup("x", sys.AF_INET)) },
+	"BeginTransmit":         func() error { return second(sys.BeginTransmit(1, 1, nil, 0, 1, nil)) },
 	"OpenOverlapped":        func() error { return second(sys.OpenOverlapped("x", false)) },
 	"OverlappedPipe":        func() error { _, _, err := sys.OverlappedPipe(); return err },
 	"Poller.WatchKevent":    func() error { return new(sys.Poller).WatchKevent(sys.Kevent{}) },

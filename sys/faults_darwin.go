@@ -79,6 +79,9 @@ type FileState = darwin.FileState
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
 
+// Transmit is a transmission that is under way.
+type Transmit = darwin.Transmit
+
 // MaxBatch is the most messages that one call transfers.
 const MaxBatch = darwin.MaxBatch
 
@@ -303,6 +306,12 @@ const (
 	SHUT_WR      = darwin.SHUT_WR
 	SOMAXCONN    = darwin.SOMAXCONN
 )
+
+// MaxTransmit is how many bytes of a file one call sends at most.
+const MaxTransmit = darwin.MaxTransmit
+
+// MaxTransmitEdge is how long a head or a tail may be.
+const MaxTransmitEdge = darwin.MaxTransmitEdge
 
 // Controls is the form of this system. It must not be changed.
 var Controls = darwin.Controls
@@ -1144,6 +1153,23 @@ func SetLinger(fd FD, on bool, seconds int) (err error) {
 		return
 	}
 	err = darwin.SetLinger(fd, on, seconds)
+	call.Leave()
+	return
+}
+
+// Transmits reports whether this system has such transmissions, any number at a
+// time: Darwin has none, see Sendfile.
+func Transmits() bool { return darwin.Transmits() }
+
+// BeginTransmit is errors.ErrUnsupported here.
+func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (r0 *Transmit, err error) {
+	call := faults.Enter("BeginTransmit", socket, file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	n, tail = cutTransmit(call, n, tail)
+	r0, err = darwin.BeginTransmit(socket, file, head, offset, n, tail)
 	call.Leave()
 	return
 }

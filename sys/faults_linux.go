@@ -78,6 +78,9 @@ type FileState = linux.FileState
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
 
+// Transmit is a transmission that is under way.
+type Transmit = linux.Transmit
+
 // MaxBatch is the most messages that one call transfers.
 const MaxBatch = linux.MaxBatch
 
@@ -331,6 +334,12 @@ const (
 // told otherwise: the default of net.core.somaxconn since 5.4, see
 // include/linux/socket.h.
 const SOMAXCONN = linux.SOMAXCONN
+
+// MaxTransmit is how many bytes of a file one call sends at most.
+const MaxTransmit = linux.MaxTransmit
+
+// MaxTransmitEdge is how long a head or a tail may be.
+const MaxTransmitEdge = linux.MaxTransmitEdge
 
 // Controls is the form of this system. It must not be changed.
 var Controls = linux.Controls
@@ -1184,6 +1193,23 @@ func SetLinger(fd FD, on bool, seconds int) (err error) {
 		return
 	}
 	err = linux.SetLinger(fd, on, seconds)
+	call.Leave()
+	return
+}
+
+// Transmits reports whether this system has such transmissions, any number at a
+// time: Linux has none, see Sendfile.
+func Transmits() bool { return linux.Transmits() }
+
+// BeginTransmit is errors.ErrUnsupported here.
+func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (r0 *Transmit, err error) {
+	call := faults.Enter("BeginTransmit", socket, file)
+	if call.Err != nil {
+		err = call.Err
+		return
+	}
+	n, tail = cutTransmit(call, n, tail)
+	r0, err = linux.BeginTransmit(socket, file, head, offset, n, tail)
 	call.Leave()
 	return
 }

@@ -244,6 +244,15 @@ func cutMsg(call faults.Call, fd FD, m *Msg) (restore func()) {
 	return func() { m.Buffers = whole }
 }
 
+// cutTransmit shortens the part of a file that is sent; the tail belongs behind
+// the whole of it.
+func cutTransmit(call faults.Call, n int, tail []byte) (int, []byte) {
+	if cut := call.Cut(n); cut != n {
+		return cut, nil
+	}
+	return n, tail
+}
+
 func isStream(fd FD) bool {
 	typ, err := systemOption(fd, SOL_SOCKET, SO_TYPE)
 	return err == nil && typ == SOCK_STREAM

@@ -76,6 +76,9 @@ type FileState = darwin.FileState
 // using it allocates nothing. The zero value is the unspecified address.
 type Sockaddr = darwin.Sockaddr
 
+// Transmit is a transmission that is under way.
+type Transmit = darwin.Transmit
+
 // MaxBatch is the most messages that one call transfers.
 const MaxBatch = darwin.MaxBatch
 
@@ -300,6 +303,12 @@ const (
 	SHUT_WR      = darwin.SHUT_WR
 	SOMAXCONN    = darwin.SOMAXCONN
 )
+
+// MaxTransmit is how many bytes of a file one call sends at most.
+const MaxTransmit = darwin.MaxTransmit
+
+// MaxTransmitEdge is how long a head or a tail may be.
+const MaxTransmitEdge = darwin.MaxTransmitEdge
 
 // Controls is the form of this system. It must not be changed.
 var Controls = darwin.Controls
@@ -635,3 +644,12 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // given seconds (0 resets the connection), off leaves it to the kernel. More
 // than 327 seconds become 327, the kernel's limit; negative ones are EINVAL.
 func SetLinger(fd FD, on bool, seconds int) error { return darwin.SetLinger(fd, on, seconds) }
+
+// Transmits reports whether this system has such transmissions, any number at a
+// time: Darwin has none, see Sendfile.
+func Transmits() bool { return darwin.Transmits() }
+
+// BeginTransmit is errors.ErrUnsupported here.
+func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (*Transmit, error) {
+	return darwin.BeginTransmit(socket, file, head, offset, n, tail)
+}

@@ -75,6 +75,9 @@ type FileState = linux.FileState
 // unspecified. It may be copied.
 type Sockaddr = linux.Sockaddr
 
+// Transmit is a transmission that is under way.
+type Transmit = linux.Transmit
+
 // MaxBatch is the most messages that one call transfers.
 const MaxBatch = linux.MaxBatch
 
@@ -328,6 +331,12 @@ const (
 // told otherwise: the default of net.core.somaxconn since 5.4, see
 // include/linux/socket.h.
 const SOMAXCONN = linux.SOMAXCONN
+
+// MaxTransmit is how many bytes of a file one call sends at most.
+const MaxTransmit = linux.MaxTransmit
+
+// MaxTransmitEdge is how long a head or a tail may be.
+const MaxTransmitEdge = linux.MaxTransmitEdge
 
 // Controls is the form of this system. It must not be changed.
 var Controls = linux.Controls
@@ -676,3 +685,12 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // for data to be delivered, and with 0 seconds resets the connection. Seconds
 // that are negative or too many for a C int are EINVAL.
 func SetLinger(fd FD, on bool, seconds int) error { return linux.SetLinger(fd, on, seconds) }
+
+// Transmits reports whether this system has such transmissions, any number at a
+// time: Linux has none, see Sendfile.
+func Transmits() bool { return linux.Transmits() }
+
+// BeginTransmit is errors.ErrUnsupported here.
+func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (*Transmit, error) {
+	return linux.BeginTransmit(socket, file, head, offset, n, tail)
+}

@@ -76,6 +76,9 @@ type FileState = windows.FileState
 // value is unspecified: no address.
 type Sockaddr = windows.Sockaddr
 
+// Transmit is a transmission that is under way.
+type Transmit = windows.Transmit
+
 // MaxBatch is the most messages that one call transfers.
 const MaxBatch = windows.MaxBatch
 
@@ -300,6 +303,14 @@ const (
 	SOMAXCONN               = windows.SOMAXCONN
 )
 
+// MaxTransmit is how many bytes of a file one call sends at most. The system
+// counts head, file and tail in 31 bits.
+const MaxTransmit = windows.MaxTransmit
+
+// MaxTransmitEdge is how long a head or a tail may be: it is copied, and stays
+// in memory until the end.
+const MaxTransmitEdge = windows.MaxTransmitEdge
+
 // Controls is the form of this system. It must not be changed.
 var Controls = windows.Controls
 
@@ -484,7 +495,7 @@ func TryLock(name string) (lock FD, err error) { return windows.TryLock(name) }
 // Unlock answers errors.ErrUnsupported.
 func Unlock(lock FD, name string) error { return windows.Unlock(lock, name) }
 
-// Sendfile answers errors.ErrUnsupported.
+// Sendfile answers errors.ErrUnsupported; see BeginTransmit.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
 	return windows.Sendfile(socket, file, head, offset, n)
 }
@@ -614,3 +625,19 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // connection); without, it returns and the system goes on sending. The limit
 // is 65535 seconds.
 func SetLinger(fd FD, on bool, seconds int) error { return windows.SetLinger(fd, on, seconds) }
+
+// Transmits reports whether this system has such transmissions, any number at a
+// time: servers do, see RtlGetVersion.
+func Transmits() bool { return windows.Transmits() }
+
+// BeginTransmit has the system send head, n bytes of the file from the offset on,
+// and tail over a stream socket, see TransmitFile. It may wait for a disk, but not
+// for the peer; Wait must follow. A file that ends before has what there is sent and
+// no tail, and nothing at all if there is nothing at the offset. The socket must stay
+// open until Wait has returned. Errors are such that nothing was sent:
+// errors.ErrUnsupported where Transmits is false; EINVAL for an n that is not in 1 to
+// MaxTransmit, for a negative offset and for more than MaxTransmitEdge bytes of head
+// or tail.
+func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (*Transmit, error) {
+	return windows.BeginTransmit(socket, file, head, offset, n, tail)
+}

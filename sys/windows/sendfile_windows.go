@@ -7,11 +7,9 @@ import (
 )
 
 // TransmitFile is overlapped, and has no readiness: it does not fit the contract
-// of these functions. It would also bind a socket to the completion port of one
-// loop for life, also after it has been handed to another loop or to package net,
-// and move the position of a file that was not opened for overlapped reads.
+// of these functions. BeginTransmit has it.
 
-// Sendfile answers errors.ErrUnsupported.
+// Sendfile answers errors.ErrUnsupported; see BeginTransmit.
 func Sendfile(socket, file FD, head []byte, offset int64, n int) (int, error) {
 	return 0, errors.ErrUnsupported
 }

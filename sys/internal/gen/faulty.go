@@ -34,6 +34,7 @@ var cuts = map[string]string{
 	"SendMMsg":       "ms = ms[:call.Cut(len(ms))]",
 	"Sendfile":       "n = call.Cut(n)",
 	"SendfileNowait": "n = call.Cut(n)",
+	"BeginTransmit":  "n, tail = cutTransmit(call, n, tail)",
 	"Splice":         "n = call.Cut(n)",
 	"ReadCached":     "b = b[:call.Cut(len(b))]",
 	"ReadAt":         "b = b[:call.Cut(len(b))]",

@@ -22,7 +22,8 @@ var systems = []string{"linux", "darwin", "windows"}
 // what a package exports: fd_linux.go and so on. Others export nothing.
 var contract = []string{
 	"fd", "errno", "socket", "msg", "batch", "control", "sockaddr", "family", "sockopt", "options",
-	"multicast", "info", "names", "netfile", "sendfile", "poller", "power", "signal", "limit", "process",
+	"multicast", "info", "names", "netfile", "sendfile", "transmit", "poller", "power", "signal",
+	"limit", "process",
 }
 
 // fileName is the name of a file of the facade for a system.
