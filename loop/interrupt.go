@@ -19,6 +19,7 @@ func (l *Loop) Interrupt() error {
 
 // interruptNow runs on the loop.
 func (l *Loop) interruptNow() {
+	l.wasAsked = true
 	if len(l.handlers) > 0 {
 		handlers := l.handlers
 		l.handlers = nil
@@ -33,6 +34,14 @@ func (l *Loop) interruptNow() {
 	}
 	l.interrupted, l.main.alert = true, true
 	l.abort(l.main, ErrInterrupt)
+}
+
+// interruptUnlessAsked is for an interrupt that has ended another loop. If it came
+// here too, a second one would end the grace that the first has begun.
+func (l *Loop) interruptUnlessAsked() {
+	if !l.wasAsked {
+		l.interruptNow()
+	}
 }
 
 // HandleInterrupt makes the next interrupt call fn, on the loop and outside

@@ -96,6 +96,7 @@ type Loop struct {
 
 	// Interrupts.
 	interrupted  bool
+	wasAsked     bool // there has been an interrupt, whoever dealt with it
 	handlers     []*interruptHandler
 	catchSignals bool
 	firstSignal  *os.Signal // where Main wants to have it

@@ -5,8 +5,9 @@ import "sync"
 // RunEach runs n loops, each on a goroutine of its own, and main with its
 // index as the main task of each. It returns when all have ended: nil, or a
 // *Group of their errors. If one fails the others are cancelled; an interrupt
-// goes to all. Nothing is shared between the loops: with one loop per core a
-// program needs no locks. n must be positive: ErrMisuse.
+// goes to all, and one that it has ended leaves the others the time that they
+// take for it: servers their grace. Nothing is shared between the loops: with one
+// loop per core a program needs no locks. n must be positive: ErrMisuse.
 func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 	switch {
 	case n < 1:
@@ -42,9 +43,7 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 		l.catchSignals, l.team, l.mainPC = false, loops, codePointer(main)
 		all.Go(func() {
 			defer func() { // also if a callback called Goexit
-				if errs[i] != nil {
-					cancelOthers(loops, i)
-				}
+				tellOthers(loops, i, errs[i])
 			}()
 			errs[i] = errGoexit
 			errs[i] = l.run(func(t *Task) error { return main(t, i) })
@@ -57,16 +56,28 @@ func RunEach(n int, main func(*Task, int) error, opts ...Option) (err error) {
 // errGoexit stands for a loop that never returned.
 var errGoexit = internal("a callback called runtime.Goexit", nil)
 
-// cancelOthers cancels the main tasks of all loops but one. A loop that has
-// ended, or is about to, needs no cancelling.
-func cancelOthers(loops []*Loop, failed int) {
+// tellOthers passes on how one loop has ended. A loop that has ended itself, or is
+// about to, needs no telling.
+func tellOthers(loops []*Loop, ended int, err error) {
+	if err == nil {
+		return
+	}
+	interrupted := onlyInterrupts(err)
+	if interrupted {
+		signalsDelivered() // before this one, which then finds nothing left to do
+	}
 	for i, l := range loops {
-		if i != failed {
-			w := &Waker{loop: l, fn: func() {
-				l.cancelMain(SourceShutdown, "another loop failed")
-			}}
-			_ = w.Wake()
+		if i == ended {
+			continue
 		}
+		w := &Waker{loop: l, fn: func() {
+			if interrupted {
+				l.interruptUnlessAsked()
+			} else {
+				l.cancelMain(SourceShutdown, "another loop failed")
+			}
+		}}
+		_ = w.Wake()
 	}
 }
 

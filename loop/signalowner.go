@@ -143,6 +143,13 @@ func (l *signalLine) tell(s os.Signal) {
 	}
 }
 
+// signalsDelivered waits until all owners of a signal that one of them has been
+// told of have been told.
+func signalsDelivered() {
+	signalLines.mu.Lock()
+	defer signalLines.mu.Unlock()
+}
+
 // release takes the owner away, and returns the signals that came meanwhile
 // and found nobody.
 func (o *signalOwner) release() (left []os.Signal) {

@@ -137,6 +137,34 @@ func TestTwoLoops(t *testing.T) {
 	})
 }
 
+// TestGraceOfSeveralLoops: loops that have nothing under way end at once, and leave
+// the others their time.
+func TestGraceOfSeveralLoops(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		p := startOn(t, transport, freeAddress(t), "-loops", "4")
+		half := p.dial()
+		half.send(getHello)
+		half.hello()
+		half.send(getHello[:30])
+		p.signal()
+		p.refused()
+		half.limit(graceUsed)
+		if _, err := half.r.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("in the grace period came %v", err)
+		}
+		half.limit(patience)
+		half.send(getHello[30:])
+		half.hello()
+		if code := p.wait(); code != exitOK {
+			t.Errorf("the exit code is %d: %s", code, p.errs.String())
+		}
+	})
+}
+
+// graceUsed is how much of the grace period the rest of a request takes: more than
+// loops without connections need to end, and less than the whole.
+const graceUsed = 300 * time.Millisecond
+
 // freeAddress returns an address on which nobody listens. Somebody may by the
 // time it is used, but the system hands ports out in turns.
 func freeAddress(t *testing.T) string {
