@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -162,5 +163,33 @@ func TestBrokenLoopRefuses(t *testing.T) {
 	}
 	if !errors.Is(err, ErrInternal) || !strings.Contains(err.Error(), "a pass failed") {
 		t.Errorf("Run returned %v", err)
+	}
+}
+
+// A task that is woken by an ordinary goroutine would be left lying until
+// something else happens: the loop ends, and says so, instead.
+func TestS446WokenFromOutside(t *testing.T) {
+	var lot ParkingLot
+	for name, wake := range map[string]func(*Task){
+		"Unpark":            func(t *Task) { _ = t.Unpark(nil) },
+		"ParkingLot.Unpark": func(*Task) { lot.UnparkOne() },
+	} {
+		var goroutine sync.WaitGroup
+		err := Run(func(t *Task) error {
+			goroutine.Go(func() {
+				for !t.loop.sleeping.Load() {
+					runtime.Gosched()
+				}
+				wake(t)
+			})
+			if name == "Unpark" {
+				return Park(t, "test", nil)
+			}
+			return lot.Park(t, "test")
+		})
+		goroutine.Wait()
+		if !errors.Is(err, ErrInternal) || !errors.Is(err, ErrWrongTask) {
+			t.Errorf("%s: Run returned %v", name, err)
+		}
 	}
 }

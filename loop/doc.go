@@ -46,9 +46,9 @@
 // Ordinary goroutines reach a loop through Loop.CallSoon and Loop.Do, and the
 // tasks of another loop through Call; a Waker is for who has more to hand over
 // than one call. Blocking code goes to the package worker, signals come from
-// the package signals. Code in a task must not block its goroutine for long: all tasks of the loop wait.
-// It must not call runtime.LockOSThread, which is fatal in a coroutine, and
-// must not hold a sync.Mutex across a call that is given a task.
+// the package signals. Code in a task must not block its goroutine for long: all
+// tasks of the loop wait. It must not call runtime.LockOSThread, which is fatal in
+// a coroutine, and must not hold a sync.Mutex across a call that is given a task.
 //
 // # Misuse
 //
@@ -56,5 +56,7 @@
 // precise error, and changes nothing. The handle of another task, or of one
 // that has ended, is refused with ErrWrongTask. From a foreign goroutine that
 // is certain only while the task is not running; the race detector sees the
-// rest, and WithDebug refuses it.
+// rest, and WithDebug refuses it. Calls without a task that wake others, such as
+// the Set of an event, belong to the loop too: a goroutine that makes one while
+// the loop sleeps ends it, with ErrInternal. CallSoon is for that.
 package loop

@@ -141,6 +141,20 @@ func (l *Loop) wake(t *Task, err error) {
 	if l.hooks != nil {
 		l.tellTask(t, hookScheduled)
 	}
+	if l.sleeping.Load() {
+		l.wokenOutside(t)
+	}
+}
+
+// wokenOutside is called when t was woken while its loop sleeps, so not on the
+// loop: an event was set, or an item sent, by an ordinary goroutine. That was a
+// data race, and without another event t would never have had its turn. The loop
+// ends, and says why.
+func (l *Loop) wokenOutside(t *Task) {
+	failure := internal("task "+t.Name()+" was woken from outside its loop, where only CallSoon helps",
+		ErrWrongTask)
+	w := &Waker{loop: l, fn: func() { l.defect = failure }}
+	_ = w.Wake() // a loop that has ended has no task to wake
 }
 
 // abort offers a cause to a task that may be parked.

@@ -135,3 +135,45 @@ func TestRunEachRefusesOneClock(t *testing.T) {
 		t.Errorf("RunEach returned %v", err)
 	}
 }
+
+// S136: a task whose abort function failed is lost for good, whatever scope it
+// has left since and whatever shield it puts up.
+func TestS136ALostTaskStaysLost(t *testing.T) {
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		err := loop.MoveOnAfter(task, 0, func(*loop.Scope) error {
+			return loop.Park(task, "doomed", loop.AbortFunc(func(loop.Wait) bool { panic("broken") }))
+		})
+		want(t, "the scope", err, loop.ErrInternal)
+		want(t, "a checkpoint", loop.Checkpoint(task), loop.ErrInternal)
+		want(t, "a sleep behind a shield", loop.Shield(task, func(*loop.Scope) error {
+			return loop.Sleep(task, time.Hour)
+		}), loop.ErrInternal)
+		return nil
+	})
+	want(t, "a task that hides it", err, loop.ErrInternal)
+}
+
+// S056: a deadline has passed when it has, even for an abort function that runs
+// while deadlines of the same moment are dealt with, one after the other.
+func TestS056DeadlineMovedWhileOthersExpire(t *testing.T) {
+	virtually(t, func(task *loop.Task, clock *looptest.Clock) error {
+		return loop.Nurse(task, func(n *loop.Nursery) error {
+			var scopes [2]*loop.Scope
+			for i := range scopes {
+				n.Spawn(func(task *loop.Task) error {
+					return loop.MoveOnAfter(task, time.Second, func(s *loop.Scope) error {
+						scopes[i] = s
+						err := loop.Park(task, "test", loop.AbortFunc(func(loop.Wait) bool {
+							want(t, "SetTimeout", scopes[1-i].SetTimeout(time.Hour), nil)
+							return true
+						}))
+						want(t, "the wait", err, loop.Cancelled)
+						wantTrue(t, "it ends when its time has come", clock.Elapsed() == time.Second)
+						return err
+					})
+				})
+			}
+			return nil
+		})
+	})
+}

@@ -34,7 +34,8 @@
 // does not hold it, are refused with loop.ErrMisuse and change nothing.
 //
 // All of it belongs to one loop. Who would wait among tasks of another one is
-// refused with loop.ErrWrongTask. Nothing here allocates once it is in use.
+// refused with loop.ErrWrongTask. A goroutine sets an event, say, through
+// Loop.CallSoon(event.Set). Nothing here allocates once it is in use.
 //
 // They are made of the public API of package loop, a ParkingLot each: the
 // guide docs/primitives.md shows how to write one's own.

@@ -36,6 +36,11 @@
 // waits is that receiver's, and room for which a sender waits is that sender's,
 // before either runs; nobody can take it away in between.
 //
+// # From other goroutines
+//
+// A queue belongs to one loop. An ordinary goroutine sends by Loop.CallSoon, with
+// SendNowait in the function that is called, or with an UnboundedQueue.
+//
 // # Iterators
 //
 // Receiver.All ranges over a queue, and Generate over what a function yields
