@@ -93,11 +93,15 @@ func (d *dumper) head() {
 	}
 	as := ""
 	if d.s.Held != nil {
-		as = ", when it last polled"
+		as = " its tasks cannot be read while it does not answer; when it last polled:"
+		if s.TasksLiving == 0 { // there is always the main task
+			d.line(0, "loop %d:%s never", d.s.Loop, as)
+			return
+		}
 	}
-	d.line(0, "loop %d: %s, %d of them waiting; %s, %s, %s from outside%s",
-		d.s.Loop, count(s.TasksLiving, "task"), s.TasksParked, count(s.Timers, "timer"),
-		count(s.Descriptors, "descriptor"), count(s.EntryQueue, "call"), as)
+	d.line(0, "loop %d:%s %s, %d of them waiting; %s, %s, %s from outside",
+		d.s.Loop, as, count(s.TasksLiving, "task"), s.TasksParked, count(s.Timers, "timer"),
+		count(s.Descriptors, "descriptor"), count(s.EntryQueue, "call"))
 }
 
 func (d *dumper) held() {

@@ -173,7 +173,8 @@ func TestS440_ADumpOfALoopThatIsHeld(t *testing.T) {
 			return n.Cancel("enough")
 		})
 	})
-	wantText(t, text, "did not answer within", "the task of ",
+	wantText(t, text, "its tasks cannot be read while it does not answer",
+		"when it last polled: 4 tasks", "did not answer within", "the task of ",
 		"holds it (chan receive", "use loop/queue", "loop_test.waitOnChannel  ",
 		"3 of loop_test.waitInDump", "loop.Sleep  ")
 }
@@ -185,6 +186,22 @@ func heldText(l *loop.Loop) string {
 	s := loop.Snapshots(loop.Look{Patience: 10 * time.Millisecond}, l)[0]
 	s.Dump(&b)
 	return b.String()
+}
+
+// A loop that is held before it has polled has no numbers to show, not 0 tasks.
+func TestS440_ADumpOfALoopThatNeverPolled(t *testing.T) {
+	var text string
+	looptest.Run(t, func(task *loop.Task) error {
+		l, release := task.Loop(), make(chan struct{})
+		go func() {
+			defer close(release)
+			text = heldText(l)
+		}()
+		waitOnChannel(release)
+		return nil
+	})
+	wantText(t, text, "its tasks cannot be read while it does not answer; when it last polled: never\n",
+		"loop_test.waitOnChannel  ")
 }
 
 // A callback that holds the loop is named as such.
