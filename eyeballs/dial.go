@@ -80,18 +80,22 @@ func splitAddress(address string) (host, service string, err error) {
 	var reason *net.AddrError
 	switch {
 	case errors.As(err, &reason):
-		return "", "", misuse("address %q: %s", address, reason.Err)
+		return "", "", badAddress(address, reason.Err)
 	case err != nil:
-		return "", "", misuse("address %q: %v", address, err)
+		return "", "", badAddress(address, err.Error())
 	case host == "":
-		return "", "", misuse("address %q has no host", address)
+		return "", "", badAddress(address, "no host in address")
 	case service == "":
-		return "", "", misuse("address %q has no port", address)
+		return "", "", badAddress(address, "no port in address")
 	}
 	if n, err := strconv.Atoi(service); err == nil && (n < 0 || n > 1<<16-1) {
-		return "", "", misuse("address %q: there is no port %d", address, n)
+		return "", "", badAddress(address, fmt.Sprintf("there is no port %d", n))
 	}
 	return host, service, nil
+}
+
+func badAddress(address, why string) error {
+	return fmt.Errorf("eyeballs: connect %q: %w: %s", address, loop.ErrMisuse, why)
 }
 
 // parseLiteral reads an address that needs no lookup.

@@ -2,6 +2,7 @@ package eyeballs_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -177,7 +178,9 @@ func TestS333Arguments(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		for _, address := range []string{"", "example.com", ":80", "example.com:", "::1:80",
 			"[::1]", "example.com:65536", "example.com:-1"} {
-			if conn, err := eyeballs.Dial(task, never, address); !errors.Is(err, loop.ErrMisuse) {
+			conn, err := eyeballs.Dial(task, never, address)
+			prefix := fmt.Sprintf("eyeballs: connect %q: ", address)
+			if !errors.Is(err, loop.ErrMisuse) || !strings.HasPrefix(err.Error(), prefix) {
 				t.Errorf("%q: %v, %v", address, conn, err)
 			}
 		}
