@@ -45,6 +45,9 @@ type entry struct {
 
 // run runs the race. When it returns, only the winner is open.
 func (r *race) run(t *loop.Task) (conn, error) {
+	if t == nil {
+		return nil, loop.Checkpoint(t) // it says so
+	}
 	routes, err := r.c.askRoutes(t, r.resolve != nil)
 	if err != nil {
 		return nil, err

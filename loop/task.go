@@ -73,8 +73,14 @@ func (t *Task) lost() error {
 	return t.rare.lost
 }
 
-// Loop returns the loop of the task.
-func (t *Task) Loop() *Loop { return t.loop }
+// Loop returns the loop of the task, nil for a nil task: who asks whether it is
+// the right one need not ask twice.
+func (t *Task) Loop() *Loop {
+	if t == nil {
+		return nil
+	}
+	return t.loop
+}
 
 // ID returns a number that no other task of the loop has or had.
 func (t *Task) ID() uint64 { return t.id }

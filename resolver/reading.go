@@ -30,6 +30,9 @@ type reading struct {
 // settingsFor returns the settings for a lookup, and looks at the files if the
 // last look is too long ago. It is a checkpoint only if it does.
 func (r *Resolver) settingsFor(t *loop.Task) (*settings, error) {
+	if t == nil {
+		return nil, loop.Checkpoint(t) // it says so
+	}
 	s := r.current.Load()
 	now := r.sinceNew(t)
 	checked := time.Duration(r.checked.Load())

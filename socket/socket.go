@@ -37,6 +37,9 @@ type Socket struct {
 // New makes a socket, see socket(2). Errors are those of the system;
 // EAFNOSUPPORT for a family that it does not have. Sync-coloured.
 func New(l *loop.Loop, family, typ, proto int) (*Socket, error) {
+	if l == nil {
+		return nil, noLoop("socket")
+	}
 	fd, err := sys.Socket(family, typ, proto)
 	if err != nil {
 		return nil, opError("socket", Addr{}, err)
@@ -44,6 +47,11 @@ func New(l *loop.Loop, family, typ, proto int) (*Socket, error) {
 	s := &Socket{}
 	s.init(l, fd, family, typ)
 	return s, nil
+}
+
+// noLoop is for a nil loop: that of a nil task, as a rule.
+func noLoop(op string) error {
+	return opError(op, Addr{}, fmt.Errorf("no loop, or a nil task: %w", loop.ErrWrongTask))
 }
 
 // init registers a new descriptor. TCP is the only stream protocol of the two
@@ -85,6 +93,9 @@ func Pair(l *loop.Loop, family, typ, proto int) (a, b *Socket, err error) {
 // error of the system, ENOTSOCK as a rule, and stays the caller's.
 // Sync-coloured.
 func Adopt(l *loop.Loop, fd sys.FD) (*Socket, error) {
+	if l == nil {
+		return nil, noLoop("adopt")
+	}
 	typ, err := sys.GetsockoptInt(fd, sys.SOL_SOCKET, sys.SO_TYPE)
 	if err != nil {
 		return nil, &OpError{Op: "getsockopt", Err: err}
@@ -363,7 +374,7 @@ func (s *Socket) hold(l *loop.Loop, flag *bool) error {
 	case s.closed:
 		return loop.ErrClosed
 	case l != s.d.Loop():
-		return fmt.Errorf("using a socket of another loop: %w", loop.ErrWrongTask)
+		return fmt.Errorf("a socket of another loop, or a nil task: %w", loop.ErrWrongTask)
 	case s.typ != sys.SOCK_STREAM:
 	case *flag:
 		return loop.ErrBusy

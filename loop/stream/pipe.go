@@ -189,7 +189,7 @@ func (e *pipeEnd) claim(t *loop.Task) error {
 	case e.closed:
 		return loop.ErrClosed
 	case t.Loop() != e.d.Loop():
-		return fmt.Errorf("using a pipe of another loop: %w", loop.ErrWrongTask)
+		return fmt.Errorf("a pipe of another loop, or a nil task: %w", loop.ErrWrongTask)
 	case e.busy:
 		return loop.ErrBusy
 	}

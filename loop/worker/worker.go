@@ -67,6 +67,9 @@ var errNil = fmt.Errorf("%w: a job without a function", loop.ErrMisuse)
 // start runs fn and waits for it. It reports whether fn has ended, or never
 // begun.
 func start(t *loop.Task, fn func(*Job) error, pc uintptr, opts []Option) (ended bool, err error) {
+	if t == nil {
+		return true, loop.Checkpoint(t) // it says so
+	}
 	p := Of(t.Loop())
 	j := &Job{pool: p, host: t, fn: fn, pc: pc, limiter: p.limiter}
 	for _, opt := range opts {
