@@ -18,16 +18,16 @@ func TestRunEachInterruptLeavesGrace(t *testing.T) {
 		hear := func() { l.HandleInterrupt(func() { heard++ }) }
 		hear()
 		tellOthers(l.team, 0, ErrInterrupt) // of which nobody has told this loop
-		if err := Checkpoint(task); err != nil || heard != 1 {
+		if err := turn(task); err != nil || heard != 1 {
 			t.Errorf("told of an interrupt: heard %d times: %v", heard, err)
 		}
 		hear()
 		tellOthers(l.team, 0, &Group{errs: []error{ErrInterrupt, ErrInterrupt}})
-		if err := Checkpoint(task); err != nil || heard != 1 {
+		if err := turn(task); err != nil || heard != 1 {
 			t.Errorf("told a second time: heard %d times: %v", heard, err)
 		}
 		tellOthers(l.team, 0, &Group{errs: []error{ErrInterrupt, ErrFull}})
-		err := Checkpoint(task)
+		err := turn(task)
 		if !errors.Is(err, Cancelled) || heard != 1 {
 			t.Errorf("told of a failure: heard %d times: %v", heard, err)
 		}
@@ -36,4 +36,12 @@ func TestRunEachInterruptLeavesGrace(t *testing.T) {
 	if err != ErrInterrupt {
 		t.Errorf("the runs ended with %v", err)
 	}
+}
+
+// turn lets the loop take what has entered it so far.
+func turn(t *Task) error {
+	if err := t.loop.CallSoon(func() { t.Unpark(nil) }); err != nil {
+		return err
+	}
+	return errors.Join(Park(t, "a turn", nil), Checkpoint(t))
 }

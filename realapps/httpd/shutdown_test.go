@@ -30,6 +30,33 @@ func (p *process) refused() {
 	p.t.Fatal("the server goes on accepting connections")
 }
 
+// begin sends a request but for its end, and waits until the server has read that
+// much: what is on its way when it stops is another matter, and lost on net.
+func (c *client) begin() {
+	c.t.Helper()
+	c.send("POST /hello HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil || res.StatusCode != http.StatusContinue {
+		c.t.Fatalf("asked whether to send a body: %v, %v", res, err)
+	}
+}
+
+// end sends the end, and makes sure of the answer, which has to be the last one.
+func (c *client) end() {
+	c.t.Helper()
+	c.send("x")
+	res, _ := c.answer()
+	if res.StatusCode != http.StatusMethodNotAllowed {
+		c.t.Errorf("the answer is %s", res.Status)
+	}
+	if !res.Close {
+		c.t.Error("the answer does not say that the connection ends")
+	}
+	if text := c.rest(); text != "" {
+		c.t.Errorf("after the answer came %q", text)
+	}
+}
+
 // TestGrace stops the server while requests are half sent and answers half
 // taken. All of them end as if nothing had happened.
 func TestGrace(t *testing.T) {
@@ -44,7 +71,7 @@ func TestGrace(t *testing.T) {
 		half := p.dial()
 		half.send(getHello)
 		half.hello()
-		half.send(getHello[:30])
+		half.begin()
 
 		taking := p.dial()
 		taking.send(get("/f"))
@@ -58,13 +85,7 @@ func TestGrace(t *testing.T) {
 		if text := idle.rest(); text != "" {
 			t.Errorf("an idle connection got %q", text)
 		}
-		half.send(getHello[30:])
-		if res := half.hello(); !res.Close {
-			t.Error("the answer does not say that the connection ends")
-		}
-		if text := half.rest(); text != "" {
-			t.Errorf("after the answer came %q", text)
-		}
+		half.end()
 		if n, err := io.Copy(io.Discard, res.Body); n != size || err != nil {
 			t.Errorf("%d of %d bytes came: %v", n, size, err)
 		}
@@ -79,12 +100,7 @@ func TestGraceEnds(t *testing.T) {
 	onBoth(t, func(t *testing.T, transport string) {
 		p := start(t, transport, "-grace", "200ms")
 		c := p.dial()
-		c.send(getHello)
-		c.hello()
-		c.send(getHello[:30])
-		other := p.dial() // once this is answered, the half request has been read
-		other.send(getHello)
-		other.hello()
+		c.begin()
 		begin := time.Now()
 		code := p.stop()
 		if took := time.Since(begin); took > patience/2 {
@@ -143,9 +159,7 @@ func TestGraceOfSeveralLoops(t *testing.T) {
 	onBoth(t, func(t *testing.T, transport string) {
 		p := startOn(t, transport, freeAddress(t), "-loops", "4")
 		half := p.dial()
-		half.send(getHello)
-		half.hello()
-		half.send(getHello[:30])
+		half.begin()
 		p.signal()
 		p.refused()
 		half.limit(graceUsed)
@@ -153,8 +167,7 @@ func TestGraceOfSeveralLoops(t *testing.T) {
 			t.Fatalf("in the grace period came %v", err)
 		}
 		half.limit(patience)
-		half.send(getHello[30:])
-		half.hello()
+		half.end()
 		if code := p.wait(); code != exitOK {
 			t.Errorf("the exit code is %d: %s", code, p.errs.String())
 		}
