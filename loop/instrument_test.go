@@ -112,8 +112,8 @@ func TestS417_AnInstrumentThatPanicsIsRemoved(t *testing.T) {
 		in.Failed = func(err error) { text += err.Error() }
 		good := &loop.Instrument{AfterTurn: func(*loop.Task) { turns++ }}
 		looptest.Run(t, func(task *loop.Task) error {
-			return loop.Sleep(task, 200*time.Microsecond)
-		}, loop.WithInstrument(in), loop.WithInstrument(good))
+			return loop.Sleep(task, time.Second)
+		}, loop.WithInstrument(in), loop.WithInstrument(good), loop.WithClock(looptest.NewAutojumpClock()))
 		wantTrue(t, fmt.Sprintf("%s: the other sees two turns, not %d", hook, turns), turns == 2)
 		wantText(t, text, `instrument "bad" failed and was removed`, "out of ink", "instrument_test.go")
 		if n := strings.Count(text, "out of ink"); n != 1 {

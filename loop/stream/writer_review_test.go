@@ -59,7 +59,7 @@ func TestWriterSendBehindOneThatLeaves(t *testing.T) {
 
 // A Writer that had a full queue once and has nothing to do now is small.
 func TestWriterIdleIsSmall(t *testing.T) {
-	const writers, each = 200, 4 << 10
+	const writers, each = 20, 4 << 10
 	looptest.Run(t, func(task *loop.Task) error {
 		var all []*stream.Writer
 		return loop.Nurse(task, func(n *loop.Nursery) error {
