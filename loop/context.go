@@ -24,6 +24,13 @@ func (c *scopeContext) cancel(cause *CancelledError) {
 	}
 }
 
+// endContext ends the context that is bound to the scope, if there is one.
+func (s *Scope) endContext() {
+	if c := s.context(); c != nil {
+		c.end()
+	}
+}
+
 // end is called when the scope is left.
 func (c *scopeContext) end() {
 	c.stop(context.Canceled)

@@ -368,6 +368,8 @@ func (l *Loop) shutDown() {
 			t.finish(l.broken)
 		}
 	}
+	l.mainNursery.scope.endContext()
+	l.system.scope.endContext()
 	l.current, l.ready, l.batch, l.next = nil, nil, nil, 0
 	l.entry.close()
 	l.runEntries()

@@ -177,3 +177,70 @@ func TestS056DeadlineMovedWhileOthersExpire(t *testing.T) {
 		})
 	})
 }
+
+// The context of the outermost scope ends with the main task: goroutines that
+// wait for it would wait for ever.
+func TestContextOfTheMainTask(t *testing.T) {
+	var outer, system context.Context
+	look := func(task *loop.Task) error {
+		if outer.Err() == nil {
+			t.Error("the context of the main task goes on without it")
+		}
+		return nil
+	}
+	looptest.Run(t, func(task *loop.Task) error {
+		outer = task.Context()
+		want(t, "SpawnSystem", task.Loop().SpawnSystem(func(task *loop.Task) error {
+			system = task.Context()
+			_ = loop.SleepForever(task)
+			return look(task)
+		}), nil)
+		return loop.Yield(task)
+	})
+	if outer.Err() == nil || system.Err() == nil {
+		t.Errorf("after the run: %v, %v", outer.Err(), system.Err())
+	}
+	err := looptest.RunErr(t, func(task *loop.Task) error {
+		outer = task.Context()
+		task.Loop().CallSoon(func() { panic("broken") })
+		return loop.SleepForever(task)
+	})
+	want(t, "a loop that breaks", err, loop.ErrInternal)
+	want(t, "the context of its main task", outer.Err(), context.Canceled)
+}
+
+// The hand-over of Start may come from an abort function, in the middle of the
+// cancellation of the nursery that takes the task: it is cancelled with the rest.
+func TestS124HandOverFromAnAbort(t *testing.T) {
+	virtually(t, func(task *loop.Task, clock *looptest.Clock) error {
+		var target *loop.Nursery
+		var started func(any) error
+		owner := func(task *loop.Task) error {
+			return loop.Nurse(task, func(n *loop.Nursery) error {
+				target = n
+				return loop.Park(task, "test", loop.AbortFunc(func(loop.Wait) bool {
+					want(t, "started", started("value"), nil)
+					return true
+				}))
+			})
+		}
+		err := loop.Nurse(task, func(n *loop.Nursery) error {
+			n.Spawn(owner)
+			settled(task, t)
+			n.Spawn(func(task *loop.Task) error {
+				settled(task, t)
+				return target.Cancel("test")
+			})
+			value, err := loop.Start(task, target, func(task *loop.Task, s func(any) error) error {
+				started = s
+				err := loop.Sleep(task, time.Hour)
+				want(t, "the task that was started", err, loop.Cancelled)
+				return err
+			})
+			wantTrue(t, "it was handed over", value == "value" && err == nil)
+			return err
+		})
+		wantTrue(t, "at once", clock.Elapsed() == 0)
+		return err
+	})
+}

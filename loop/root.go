@@ -65,6 +65,7 @@ func (l *Loop) nurseryEmptied(n *Nursery) {
 		err = n.scope.settle(errs[0])
 	}
 	l.mainErr, l.mainDone = err, true
+	n.scope.endContext() // nothing else leaves the outermost scope
 	l.system.scope.cancel(SourceShutdown, "the main task has ended")
 }
 

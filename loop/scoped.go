@@ -189,9 +189,7 @@ func (s *Scope) exit() {
 	s.timer.stop(s.loop)
 	s.detach()
 	s.state, s.cause = scopeExited, nil
-	if c := s.context(); c != nil {
-		c.end()
-	}
+	s.endContext()
 }
 
 // settle decides at exit what the scope absorbs: it catches what its own
