@@ -13,15 +13,54 @@ import (
 // Conditional requests and ranges, RFC 9110 sections 13 and 14. The validator is
 // the time of modification; there are no entity tags.
 
-// notModified reports whether the client has the present state of a file.
-func notModified(ctx *fasthttp.RequestCtx, modified time.Time) bool {
+// precondition evaluates what a request demands of the present state of a file, in
+// the order of RFC 9110 section 13.2.2. It returns 0 if the file is to be sent, and
+// else the status that takes its place. A date that is none counts as absent; a tag
+// is that of no file, since there are none.
+func precondition(ctx *fasthttp.RequestCtx, modified time.Time) int {
 	h := &ctx.Request.Header
-	since := h.Peek(fasthttp.HeaderIfModifiedSince)
-	if len(since) == 0 || len(h.Peek(fasthttp.HeaderIfNoneMatch)) > 0 {
-		return false
+	match, noneMatch := h.Peek(fasthttp.HeaderIfMatch), h.Peek(fasthttp.HeaderIfNoneMatch)
+	switch {
+	case len(match) > 0:
+		if string(match) != anyState {
+			return fasthttp.StatusPreconditionFailed
+		}
+	case changed(modified, h.Peek(fasthttp.HeaderIfUnmodifiedSince)) == yes:
+		return fasthttp.StatusPreconditionFailed
 	}
-	when, err := fasthttp.ParseHTTPDate(since)
-	return err == nil && !modified.Truncate(time.Second).After(when)
+	switch {
+	case len(noneMatch) > 0:
+		if string(noneMatch) == anyState {
+			return fasthttp.StatusNotModified
+		}
+	case changed(modified, h.Peek(fasthttp.HeaderIfModifiedSince)) == no:
+		return fasthttp.StatusNotModified
+	}
+	return 0
+}
+
+// anyState stands for every tag, also for those that nobody has given.
+const anyState = "*"
+
+// answer is that to a question which may make no sense.
+type answer int
+
+const (
+	senseless answer = iota
+	yes
+	no
+)
+
+// changed reports whether a file was modified after the time that a header names.
+func changed(modified time.Time, header []byte) answer {
+	when, err := fasthttp.ParseHTTPDate(header)
+	switch {
+	case err != nil:
+		return senseless
+	case modified.Truncate(time.Second).After(when):
+		return yes
+	}
+	return no
 }
 
 // A span is the part of a file that a response holds.

@@ -157,11 +157,16 @@ func (s *site) send(ctx *fasthttp.RequestCtx, f *os.File, info fs.FileInfo) {
 	if ctx.IsGet() {
 		part = requestedSpan(ctx, modified, info.Size())
 	}
+	status := precondition(ctx, info.ModTime())
 	switch {
-	case notModified(ctx, info.ModTime()):
+	case status == fasthttp.StatusNotModified:
 		f.Close()
 		ctx.NotModified()
 		h.Set(fasthttp.HeaderLastModified, modified)
+		return
+	case status != 0:
+		f.Close()
+		s.fail(ctx, status)
 		return
 	case part.unsatisfiable:
 		f.Close()

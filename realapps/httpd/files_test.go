@@ -135,6 +135,14 @@ func TestRangesAndDates(t *testing.T) {
 			{[]string{"If-Modified-Since: " + older}, 200, "0123456789", ""},
 			{[]string{"If-Modified-Since: rubbish"}, 200, "0123456789", ""},
 			{[]string{"If-Modified-Since: " + same, `If-None-Match: "x"`}, 200, "0123456789", ""},
+			{[]string{"If-None-Match: *"}, 304, "", ""},
+			{[]string{"If-None-Match: *", "If-Modified-Since: " + older}, 304, "", ""},
+			{[]string{"If-Match: *", "Range: bytes=0-0"}, 206, "0", "bytes 0-0/10"},
+			{[]string{`If-Match: "x"`, "If-None-Match: *"}, 412, "Precondition Failed\n", ""},
+			{[]string{"If-Unmodified-Since: " + same, "Range: bytes=0-0"}, 206, "0", "bytes 0-0/10"},
+			{[]string{"If-Unmodified-Since: " + older, "Range: bytes=0-0"}, 412, "Precondition Failed\n", ""},
+			{[]string{"If-Unmodified-Since: rubbish"}, 200, "0123456789", ""},
+			{[]string{"If-Match: *", "If-Unmodified-Since: " + older}, 200, "0123456789", ""},
 		} {
 			res, body := ask(t, "GET", p.url("/f"), c.lines...)
 			if res.StatusCode != c.status || body != c.body || res.Header.Get("Content-Range") != c.ranges {

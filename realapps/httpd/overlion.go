@@ -20,7 +20,7 @@ func serveLion(c *config, s *site, ready func(addr string)) error {
 	}
 	o := &overLion{site: s, ready: ready}
 	o.unready.Store(int32(c.loops))
-	err := loop.RunEach(c.loops, o.main, loop.CatchInterrupt())
+	err := o.run()
 	if err != nil && err != loop.ErrInterrupt {
 		return err
 	}
@@ -28,6 +28,14 @@ func serveLion(c *config, s *site, ready func(addr string)) error {
 		return cutError(int(cut), c.grace)
 	}
 	return nil
+}
+
+// run runs the loops. That of one loop says what went wrong in one line.
+func (o *overLion) run() error {
+	if n := o.site.config.loops; n > 1 {
+		return loop.RunEach(n, o.main, loop.CatchInterrupt())
+	}
+	return loop.Run(func(t *loop.Task) error { return o.main(t, 0) }, loop.CatchInterrupt())
 }
 
 // alone makes sure that nobody listens on the address. Several loops share it by

@@ -74,6 +74,9 @@ func shutDown(server *fasthttp.Server, grace time.Duration) error {
 
 // cutError is how a stop ends that did not leave everybody served.
 func cutError(connections int, grace time.Duration) error {
+	if connections == 1 {
+		return fmt.Errorf("one connection was cut: its request did not end within %v", grace)
+	}
 	return fmt.Errorf("%d connections were cut: their requests did not end within %v", connections, grace)
 }
 

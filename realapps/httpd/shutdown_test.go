@@ -372,7 +372,7 @@ func TestCanNotServe(t *testing.T) {
 			"requested address": {"-addr", "192.0.2.1:1", "-loops", "1"},
 		} {
 			code, _, stderr := runToEnd(t, append([]string{"-transport", transport}, args...)...)
-			if code != exitError || !strings.Contains(stderr, want) {
+			if code != exitError || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
 				t.Errorf("%q: code %d, %q", args, code, stderr)
 			}
 		}
