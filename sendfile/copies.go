@@ -72,7 +72,10 @@ func (x *transfer) pieces(t *loop.Task, send func(b []byte) (int, error)) error 
 	for x.left > 0 {
 		n, err := x.read(t, (*buf)[:min(x.left, piece)])
 		if n == 0 {
-			if errors.Is(err, io.EOF) {
+			switch {
+			case errors.Is(err, io.EOF) && x.unsized:
+				return loop.ShieldedCheckpoint(t)
+			case errors.Is(err, io.EOF):
 				err = x.short()
 			}
 			return err

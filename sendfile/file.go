@@ -70,7 +70,7 @@ func (f *File) Send(
 		err = x.misplaced()
 	default:
 		if n < 0 {
-			x.left = max(0, f.Size()-offset)
+			x.toTheEnd(f.Size())
 		}
 		err = x.run(t, to)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"github.com/lion-go/lion/loop"
@@ -69,9 +70,18 @@ func (x *transfer) runAny(t *loop.Task, to stream.Sender, f *os.File) error {
 		return x.misplaced()
 	}
 	if x.left < 0 {
-		x.left = max(0, info.Size()-x.offset)
+		x.toTheEnd(info.Size())
 	}
 	return x.run(t, to)
+}
+
+// toTheEnd has all sent that a file of this size has.
+func (x *transfer) toTheEnd(size int64) {
+	if x.unsized = size == 0; x.unsized {
+		x.left = math.MaxInt64
+		return
+	}
+	x.left = max(0, size-x.offset)
 }
 
 func (x *transfer) misplaced() error {
@@ -94,6 +104,9 @@ func (x *transfer) sendConn(t *loop.Task, c *socket.Conn) error {
 	}
 	defer claim.Release()
 	x.t = t
+	if x.unsized {
+		return x.copyOver(t, claim)
+	}
 	if x.body == nil && x.isSmall() && !x.gather(x.readCached) && x.blind {
 		x.gather(x.f.ReadAt)
 	}

@@ -23,6 +23,8 @@ type transfer struct {
 	sent   int64
 	used   Method
 
+	unsized bool // it says that it is empty, which files of /proc are not: up to its end
+
 	fresh bool    // the page cache has been seen to have the next part
 	blind bool    // the system does not tell
 	buf   *[]byte // lent

@@ -48,10 +48,11 @@ func (c *TaskConn) ReadFrom(r io.Reader) (n int64, err error) {
 	return n, c.failed("send", err)
 }
 
-// fileRange is what a regular file has from its present position on.
+// fileRange is what a regular file has from its present position on. One that says
+// that it is empty is to be read: it may be of /proc.
 func fileRange(f *os.File) (at, left int64, ok bool) {
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 		return 0, 0, false
 	}
 	at, err = f.Seek(0, io.SeekCurrent)

@@ -51,6 +51,13 @@ func TestReadFrom(t *testing.T) {
 		sends("the end", n, err, "")
 		n, err = c.ReadFrom(strings.NewReader("text"))
 		sends("a reader", n, err, "text")
+		if proc, err := os.Open("/proc/self/limits"); err == nil { // which says that it is empty
+			defer proc.Close()
+			all, err := os.ReadFile(proc.Name())
+			must(t, err)
+			n, err = c.ReadFrom(proc)
+			sends("a file without a size", n, err, string(all))
+		}
 		must(t, c.Close())
 		_, err = c.ReadFrom(f)
 		want(t, "closed", err, loop.ErrClosed)
