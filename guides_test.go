@@ -11,7 +11,7 @@ import (
 var guides = map[string]string{
 	"docs/primitives.md":   "loop/example_*_test.go loop/locks/example_*_test.go",
 	"docs/iterators.md":    "loop/queue/example_*_test.go",
-	"docs/which-stream.md": "socket/stdnet/guide_test.go",
+	"docs/which-stream.md": "socket/stdnet/guide_test.go realapps/compat/guide_test.go",
 	"docs/from-net.md":     "socket/stdnet/guide_test.go",
 	"docs/from-gnet.md":    "socket/stdnet/guide_gnet_test.go",
 }

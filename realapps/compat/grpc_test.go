@@ -21,17 +21,13 @@ import (
 // a stream that is told of changes, a deadline, a cancellation, a graceful stop. The
 // service is that of health checks, which comes with gRPC.
 func TestGoroutinesGRPC(t *testing.T) {
-	onLoop(t, func(_ *loop.Loop, ln net.Listener, d *stdnet.Dialer) {
+	onLoop(t, func(l *loop.Loop, ln net.Listener, _ *stdnet.Dialer) {
 		server, checks := grpc.NewServer(), health.NewServer()
 		health_v1.RegisterHealthServer(server, checks)
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(ln) }()
 
-		conn, err := grpc.NewClient("passthrough:///"+ln.Addr().String(),
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, at string) (net.Conn, error) {
-				return d.DialContext(ctx, "tcp", at)
-			}))
+		conn, err := grpcOver(l, ln.Addr().String(), insecure.NewCredentials())
 		must(t, err)
 		client := health_v1.NewHealthClient(conn)
 		unaryCalls(t, client)

@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/socket/stdnet"
 )
@@ -27,12 +24,11 @@ import (
 // that are cancelled or run out of time, after which the pool goes on.
 func TestGoroutinesPostgres(t *testing.T) {
 	at := startPostgres(t)
-	for _, host := range []string{"127.0.0.1", at.dir} { // TCP, and a Unix socket
-		onLoop(t, func(_ *loop.Loop, _ net.Listener, d *stdnet.Dialer) {
-			config, err := pgx.ParseConfig("user=lion dbname=postgres sslmode=disable")
+	for _, host := range []string{"127.0.0.1", "localhost", at.dir} { // TCP, and a Unix socket
+		onLoop(t, func(l *loop.Loop, _ net.Listener, _ *stdnet.Dialer) {
+			db, err := databaseOver(l, fmt.Sprintf(
+				"host=%s port=%d user=lion dbname=postgres sslmode=disable", host, at.port))
 			must(t, err)
-			config.Host, config.Port, config.DialFunc = host, at.port, d.DialContext
-			db := stdlib.OpenDB(*config)
 			defer db.Close()
 			db.SetMaxOpenConns(postgresConns)
 			queriesSideBySide(t, db)
@@ -40,11 +36,31 @@ func TestGoroutinesPostgres(t *testing.T) {
 			cancelledQuery(t, db)
 			expiredQuery(t, db)
 			queriesSideBySide(t, db)
+			queryOfATask(t, l, db)
 		})
 	}
 }
 
 const postgresConns = 4
+
+// queryOfATask waits for the answer in a worker, while the loop dials for it.
+func queryOfATask(t *testing.T, l *loop.Loop, db *sql.DB) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), "create table visits (page text)")
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), "insert into visits values ('a'), ('b'), ('a')")
+	must(t, err)
+	db.SetMaxIdleConns(0) // the next query has to dial
+	must(t, l.Do(t.Context(), func(task *loop.Task) error {
+		n, err := visits(task, db, "a")
+		if n != 2 {
+			t.Errorf("%d visits of 2", n)
+		}
+		return err
+	}))
+	_, err = db.ExecContext(t.Context(), "drop table visits")
+	must(t, err)
+}
 
 func queriesSideBySide(t *testing.T, db *sql.DB) {
 	t.Helper()
