@@ -2,6 +2,7 @@ package sendfile
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -65,24 +66,24 @@ func (systemTransmitter) begin(
 	return s, nil
 }
 
-// transmit sends a file part by part. What the system does not begin is copied; if
-// there is another reason than that, copying meets it.
+// transmit sends a file part by part. If one fails before a byte of it went, the rest
+// is copied: that meets the reason, unless it is one of TransmitFile alone.
 func (x *transfer) transmit(t *loop.Task, claim socket.Claim, f *File) error {
 	if transmitting.Add(1) > transmitMax {
 		transmitting.Add(-1)
 		return x.copyOver(t, claim)
 	}
-	refused, err := x.transmitParts(t, claim, f)
-	if refused {
+	again, err := x.transmitParts(t, claim, f)
+	if again {
 		return x.copyOver(t, claim)
 	}
 	return err
 }
 
-// transmitParts does it, as far as the system begins, and is counted no more then.
+// transmitParts does it, and reports whether the rest is to be copied.
 func (x *transfer) transmitParts(
 	t *loop.Task, claim socket.Claim, f *File,
-) (refused bool, err error) {
+) (again bool, err error) {
 	defer transmitting.Add(-1)
 	if len(x.header) > sys.MaxTransmitEdge {
 		if err := x.sendBytes(t, claim, &x.header, sys.MSG_MORE); err != nil {
@@ -96,9 +97,13 @@ func (x *transfer) transmitParts(
 			x.took(n, TransmitFile)
 		}
 		switch {
+		case n > 0 && err == nil:
+		case n > 0, errors.Is(err, loop.Cancelled), errors.Is(err, loop.ErrInterrupt),
+			errors.Is(err, loop.ErrClosed):
+			return false, err
 		case err != nil:
-			return !p.begun, err
-		case n == 0:
+			return true, nil
+		default:
 			if err := x.sendBytes(t, claim, &x.header, 0); err != nil {
 				return false, err
 			}
@@ -110,9 +115,8 @@ func (x *transfer) transmitParts(
 
 // part is one transmission of a file.
 type part struct {
-	x     *transfer
-	f     *File
-	begun bool
+	x *transfer
+	f *File
 
 	life    context.Context // done when it is to end early
 	running sync.Mutex      // held by the worker
@@ -160,7 +164,6 @@ func (p *part) run(socket sys.FD) (n int, err error) {
 		if err != nil {
 			return
 		}
-		p.begun = true
 		defer context.AfterFunc(p.life, func() { _ = s.Cancel() })()
 		n, err = s.Wait()
 	})

@@ -73,7 +73,8 @@ func (k Claim) Call(
 // does not become another's.
 //
 // It is a checkpoint. Errors: loop.ErrClosed, also if use fails after a close;
-// loop.ErrBusy if the descriptor is lent already; those of use.
+// loop.ErrBusy if the descriptor is lent already; loop.ErrMisuse without a function;
+// those of use.
 func (k Claim) Lend(
 	t *loop.Task, op string, interrupt func(), use func(fd sys.FD) (int, error),
 ) (int, error) {
@@ -81,6 +82,8 @@ func (k Claim) Lend(
 	err := loop.CheckpointIfCancelled(t)
 	switch {
 	case err != nil:
+	case interrupt == nil || use == nil:
+		err = misuse("lending without a function")
 	case s.closed:
 		err = loop.ErrClosed
 	case s.lent != nil:
@@ -98,7 +101,7 @@ func (k Claim) Lend(
 	switch {
 	case err == nil:
 		return n, loop.ShieldedCheckpoint(t)
-	case s.closed && !errors.Is(err, loop.Cancelled):
+	case s.closed && !errors.Is(err, loop.Cancelled) && !errors.Is(err, loop.ErrInterrupt):
 		err = loop.ErrClosed
 	}
 	return n, k.c.failed(op, err)

@@ -59,7 +59,7 @@ func TestLend(t *testing.T) {
 				}, func(stop *locks.Event) {
 					other, err := a.ClaimReceive(task.Loop())
 					must(t, err)
-					_, err = other.Lend(task, "test", stop.Set, nil)
+					_, err = other.Lend(task, "test", stop.Set, never(t))
 					want(t, "lending it twice", err, loop.ErrBusy)
 					other.Release()
 					_, err = a.Socket().Detach()
@@ -114,19 +114,23 @@ func TestLendRefused(t *testing.T) {
 		claim, err := a.ClaimSend(task.Loop())
 		must(t, err)
 		defer claim.Release()
-		never := func(sys.FD) (int, error) { t.Error("it was lent"); return 0, nil }
+		stop := func() {}
 		must(t, loop.MoveOnAfter(task, 0, func(*loop.Scope) error {
-			_, err := claim.Lend(task, "test", nil, never)
+			_, err := claim.Lend(task, "test", stop, never(t))
 			want(t, "a cancelled task", err, loop.Cancelled)
 			return err
 		}))
+		_, err = claim.Lend(task, "test", nil, never(t))
+		want(t, "nothing to interrupt it", err, loop.ErrMisuse)
+		_, err = claim.Lend(task, "test", stop, nil)
+		want(t, "nothing to use it", err, loop.ErrMisuse)
 		must(t, looptest.AssertCheckpoint(task, t, func() error {
-			_, err := claim.Lend(task, "test", nil, func(sys.FD) (int, error) { return 0, nil })
+			_, err := claim.Lend(task, "test", stop, func(sys.FD) (int, error) { return 0, nil })
 			return err
 		}))
 		func() {
 			defer func() { _ = recover() }()
-			_, _ = claim.Lend(task, "test", func() {}, func(sys.FD) (int, error) {
+			_, _ = claim.Lend(task, "test", stop, func(sys.FD) (int, error) {
 				must(t, a.Close())
 				panic("test")
 			})
@@ -134,10 +138,18 @@ func TestLendRefused(t *testing.T) {
 		if got := receiveUntilEnd(task, t, b); got != "" {
 			t.Errorf("%q came", got)
 		}
-		_, err = claim.Lend(task, "test", nil, never)
+		_, err = claim.Lend(task, "test", stop, never(t))
 		want(t, "a closed connection", err, loop.ErrClosed)
 		return nil
 	})
+}
+
+// never is a use that must not be.
+func never(tb testing.TB) func(sys.FD) (int, error) {
+	return func(sys.FD) (int, error) {
+		tb.Error("it was lent")
+		return 0, nil
+	}
 }
 
 // receiveUntilEnd returns all that comes.
