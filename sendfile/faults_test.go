@@ -17,11 +17,12 @@ import (
 // Torture (reliability 93): every call of the kernel fails, in a build with the
 // tag faults; without it each body runs once.
 
-// torture has everything go wrong in main, which must end by itself.
+// torture has everything go wrong in main, which must end by itself; an hour
+// outlasts its workers, see EachFault.
 func torture(t *testing.T, main func(*loop.Task) error) {
 	t.Helper()
 	t.Log(looptest.Config{Limit: 30 * time.Second}.EachFault(t, func(task *loop.Task) error {
-		return loop.FailAfter(task, time.Minute, func(*loop.Scope) error { return main(task) })
+		return loop.FailAfter(task, time.Hour, func(*loop.Scope) error { return main(task) })
 	}))
 }
 
