@@ -320,6 +320,51 @@ func TestS274StaleEvent(t *testing.T) {
 	})
 }
 
+// readyFunc is a function as a callback.
+type readyFunc func(error)
+
+func (f readyFunc) Ready(err error) { f(err) }
+
+// An event may come out of the kernel together with the one whose callback closes
+// its descriptor. It does not reach whatever takes the place of that one.
+func TestS274StaleEventOfTheSameBatch(t *testing.T) {
+	looptest.Run(t, func(task *loop.Task) error {
+		l := task.Loop()
+		silent, other := pair(t)
+		defer closeAll(t, silent, other)
+		var idle [2]*loop.Descriptor
+		var fresh *loop.Descriptor
+		for i := range idle {
+			a, b := pair(t)
+			defer closeAll(t, a, b)
+			idle[i] = l.Register(a)
+			idle[i].MarkDrained(sys.Readable)
+			want(t, "going idle", idle[i].NotifyReadable(readyFunc(func(err error) {
+				if err != nil {
+					return // the other one came first
+				}
+				idle[1-i].Forget()
+				fresh = l.Register(silent)
+				fresh.MarkDrained(sys.Readable)
+				want(t, "the new one", fresh.NotifyReadable(readyFunc(func(err error) {
+					if !errors.Is(err, loop.ErrClosed) {
+						t.Error("an event of another descriptor")
+					}
+				})), nil)
+				idle[i].Forget()
+			})), nil)
+			send(t, b, "x")
+		}
+		for fresh == nil {
+			if err := loop.Yield(task); err != nil {
+				return err
+			}
+		}
+		defer fresh.Forget()
+		return loop.Yield(task)
+	})
+}
+
 func TestS275DataLeftUnread(t *testing.T) {
 	looptest.Run(t, func(task *loop.Task) error {
 		a, b := pair(t)

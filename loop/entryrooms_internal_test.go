@@ -1,6 +1,9 @@
 package loop
 
 import (
+	"context"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -37,5 +40,36 @@ func TestCallThatGivesUpWaitingForRoom(t *testing.T) {
 	}, WithEntryQueueSize(4))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A Do that finds the queue full waits until the loop has emptied it.
+func TestDoThatFindsTheQueueFull(t *testing.T) {
+	var doing sync.WaitGroup
+	ran := false
+	err := Run(func(task *Task) error {
+		l := task.loop
+		for l.CallSoon(func() {}) == nil { // until it is full
+		}
+		doing.Go(func() {
+			if err := l.Do(context.Background(), func(*Task) error { ran = true; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		for waiting := false; !waiting; runtime.Gosched() { // takes nothing from its queue meanwhile
+			l.entry.mu.Lock()
+			waiting = l.entry.room != nil
+			l.entry.mu.Unlock()
+		}
+		for !ran {
+			if err := Yield(task); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, WithEntryQueueSize(4))
+	doing.Wait()
+	if err != nil || !ran {
+		t.Errorf("%v, it ran: %v", err, ran)
 	}
 }
