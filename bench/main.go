@@ -124,7 +124,20 @@ func parse(args []string, complaints io.Writer) (*settings, error) {
 		return nil, fmt.Errorf("unexpected arguments %q; see -h", flags.Args())
 	}
 	s.Workloads = strings.Split(*workloads, ",")
-	return s, s.complete()
+	return s, errors.Join(zeros(flags), s.complete())
+}
+
+// zeros refuses a zero that was given: one that was not stands for a default.
+func zeros(flags *flag.FlagSet) (err error) {
+	flags.Visit(func(f *flag.Flag) {
+		switch text := f.Value.String(); f.Name {
+		case "rounds", "idle", "duration":
+			if text == "0" || text == "0s" {
+				err = errors.Join(err, fmt.Errorf("-%s %s: it must be positive", f.Name, text))
+			}
+		}
+	})
+	return err
 }
 
 // complete checks the settings and fills in what was left out.
@@ -157,7 +170,19 @@ func (s *settings) complete() error {
 		s.Seed = rand.Uint64() >> 32 // Short enough to type.
 	}
 	_, err := measure.Select(s.Workloads)
-	return err
+	return errors.Join(err, writable(s.html), writable(s.json))
+}
+
+// writable makes sure now that a file can be written in a minute.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func usage(flags *flag.FlagSet, w io.Writer) {

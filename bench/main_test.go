@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 func TestCommandLine(t *testing.T) {
 	for _, args := range []string{
 		"-quick -long", "-rounds -1", "-rounds 1000000", "-workloads nothing", "-idle -1",
-		"-duration -1s", "stray", "-unknown",
+		"-duration -1s", "stray", "-unknown", "-rounds 0", "-idle 0", "-duration 0",
+		"-html no-such-directory/r.html", "-json .",
 	} {
 		var complaint strings.Builder
 		if _, err := parse(strings.Fields(args), &complaint); err == nil {

@@ -28,7 +28,7 @@ type progress struct {
 func newProgress(out *os.File, total int, lines bool) *progress {
 	p := &progress{out: out, total: total}
 	p.doing.Store("")
-	if lines || !cwriter.IsTerminal(int(out.Fd())) {
+	if lines || !drawable(int(out.Fd())) {
 		return p
 	}
 	p.refresh = make(chan any)
@@ -41,6 +41,13 @@ func newProgress(out *os.File, total int, lines bool) *progress {
 			decor.Any(func(decor.Statistics) string { return fmt.Sprint("  ", p.doing.Load()) }),
 		))
 	return p
+}
+
+// drawable reports whether there is a terminal, and of which size: some serial lines and
+// containers say 0, and mpb then draws nothing at all.
+func drawable(fd int) bool {
+	width, height, err := cwriter.GetSize(fd)
+	return cwriter.IsTerminal(fd) && err == nil && width > 0 && height > 0
 }
 
 // Doing names the step that begins.
