@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadme builds the program that the README shows, whose handler is the
-// one that the example of this package runs.
+// TestReadme builds the programs that the README shows. The handler of the first
+// is the one that the example of this package runs.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -29,6 +29,10 @@ func TestReadme(t *testing.T) {
 		t.Error("the handler of the README is not the one that example_test.go runs")
 	}
 	build(t, program)
+	for _, piece := range strings.Split(rest, "\n```go\npackage main\n")[1:] {
+		program, _, _ := strings.Cut(piece, "\n```\n")
+		build(t, "package main\n"+program)
+	}
 }
 
 func build(t *testing.T, program string) {
