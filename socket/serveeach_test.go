@@ -203,11 +203,18 @@ func testTeam(t *testing.T, handOut bool) {
 			must(t, c.SendAll(task, []byte("x")))
 			all = append(all, c)
 		}
+		// Handed out in turn: what waits for a loop that is told to stop before it
+		// has had a processor goes to the others.
+		for _, c := range all[:loops] {
+			receives(task, t, c, "x")
+		}
 		for _, s := range servers { // requests may wait in any queue
 			must(t, s.Listener().Loop().CallSoon(s.Stop))
 		}
-		for _, c := range all {
-			receives(task, t, c, "x")
+		for i, c := range all {
+			if i >= loops {
+				receives(task, t, c, "x")
+			}
 			must(t, c.Close())
 		}
 		return nil
