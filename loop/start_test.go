@@ -152,6 +152,7 @@ func underCancel(t *testing.T, fn startFunc, caught bool) (value any, err error)
 func TestS115StartUnderCancel(t *testing.T) {
 	value, err := underCancel(t, func(task *loop.Task, started func(any) error) error {
 		want(t, "started", started("hi"), loop.Cancelled)
+		want(t, "started again", started("hi"), loop.ErrMisuse)
 		return loop.Checkpoint(task)
 	}, true)
 	if _, ok := err.(*loop.CancelledError); value != nil || !ok {

@@ -297,3 +297,33 @@ func TestConditionNotifierEnds(t *testing.T) {
 		return nil
 	})
 }
+
+// The same if the owner came to the free lock without waiting, as one that could
+// have notified.
+func TestConditionOwnerWithoutWaitingEnds(t *testing.T) {
+	for name, acquire := range map[string]func(*loop.Task, *locks.Lock) error{
+		"Acquire":       func(task *loop.Task, l *locks.Lock) error { return l.Acquire(task) },
+		"AcquireNowait": func(task *loop.Task, l *locks.Lock) error { return l.AcquireNowait(task.Loop()) },
+	} {
+		inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+			var l locks.Lock
+			c := must(locks.NewCondition(&l))
+			var got error
+			n.Spawn(func(task *loop.Task) error {
+				if err := l.Acquire(task); err != nil {
+					return err
+				}
+				got = c.Wait(task)
+				return nil
+			})
+			settle(task)
+			n.Spawn(func(task *loop.Task) error { return acquire(task, &l) })
+			settle(task)
+			want(t, name, got, loop.ErrBroken)
+			if got == nil {
+				n.Cancel("the waiter would wait for ever")
+			}
+			return nil
+		})
+	}
+}

@@ -11,7 +11,8 @@ import (
 // A CapacityLimiter lends tokens, and knows who has borrowed one: a task or,
 // with AcquireFor, any value that stands for what is limited, a connection or
 // a job that outlives its task. A borrower has one token at most, so a token
-// can not be given back twice. The total may be changed at any time.
+// can not be given back twice. One that a task has when it ends stays lent, until
+// ReleaseFor gives it back for that task. The total may be changed at any time.
 type CapacityLimiter struct {
 	loop      *loop.Loop // of the borrowers
 	total     int

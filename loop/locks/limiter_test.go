@@ -200,3 +200,21 @@ func TestLimiterOfAnotherLoop(t *testing.T) {
 		return c.Release()
 	})
 }
+
+// A token that went with its task stays lent, and can be given back in its place.
+func TestLimiterTokenOfAnEndedTask(t *testing.T) {
+	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+		c := must(locks.NewCapacityLimiter(1))
+		h := must(loop.Go(n, func(task *loop.Task) (int, error) { return 0, c.Acquire(task) }))
+		if err := h.Wait(task); err != nil {
+			return err
+		}
+		want(t, "another", c.AcquireNowait(task.Loop()), loop.ErrWouldBlock)
+		if who := c.Statistics().Borrowers; !slices.Equal(who, []any{h.Task()}) {
+			t.Errorf("borrowers: %v", who)
+		}
+		want(t, "the release in its place", c.ReleaseFor(h.Task()), nil)
+		lent(t, c, 0, 0)
+		return nil
+	})
+}
