@@ -1,7 +1,7 @@
 package sendfile
 
 import (
-	"math"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -22,14 +22,22 @@ func Transmitting() int { return int(transmitting.Load()) }
 // transmission begins; its error is that of the system.
 func Transmit(begin func() error) (restore func()) {
 	before := transmissions
-	transmissions = standIn{before, begin}
+	can, _ := TransmittedBySystem()
+	transmissions = standIn{can, begin}
 	return func() { transmissions = before }
+}
+
+// TransmittedBySystem reports whether the system can do it, and whether it should:
+// Windows for clients does two at a time, and Wine loses resets.
+func TransmittedBySystem() (can, should bool) {
+	_, err := sys.BeginTransmit(sys.Invalid, sys.Invalid, nil, 0, 1, nil)
+	return !errors.Is(err, errors.ErrUnsupported), sys.Transmits()
 }
 
 // standIn is a transmitter for systems that have none: a goroutine with a poller of
 // its own.
 type standIn struct {
-	system transmitter
+	system bool // the system's own is used
 	hook   func() error
 }
 
@@ -43,8 +51,8 @@ func (s standIn) begin(
 			return nil, err
 		}
 	}
-	if s.system.takes(math.MaxInt64) {
-		return s.system.begin(socket, file, head, offset, n)
+	if s.system {
+		return systemTransmitter{}.begin(socket, file, head, offset, n)
 	}
 	p, err := sys.NewPoller()
 	if err != nil {

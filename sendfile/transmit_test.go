@@ -243,8 +243,33 @@ func TestTransmitClosed(t *testing.T) {
 	}
 }
 
-// A peer that resets the connection, and a file that is closed meanwhile.
-func TestTransmitErrors(t *testing.T) {
+// A file that is closed meanwhile ends it.
+func TestTransmitFileClosed(t *testing.T) {
+	transmits(t)
+	f := open(t, pattern(32<<20))
+	run(t, func(task *loop.Task) error {
+		a, b := pair(task, t)
+		defer a.Close()
+		defer b.Close()
+		return both(task, func(task *loop.Task) error {
+			n, err := f.Send(task, a, 0, -1, sendfile.WithProgress(func(int64) { _ = f.Close() }))
+			want(t, "a file that was closed", err, os.ErrClosed)
+			if n == 0 || n >= f.Size() {
+				t.Errorf("%d bytes were sent", n)
+			}
+			return a.SendEOF(task)
+		}, func(task *loop.Task) error {
+			_, err := receiveAll(task, b)
+			return err
+		})
+	})
+}
+
+// A peer that resets the connection ends it.
+func TestTransmitBroken(t *testing.T) {
+	if can, should := sendfile.TransmittedBySystem(); can && !should {
+		t.Skip("Wine loses a reset that meets the transmission at work, and is not to use it")
+	}
 	transmits(t)
 	f := open(t, pattern(32<<20))
 	run(t, func(task *loop.Task) error {
@@ -264,20 +289,7 @@ func TestTransmitErrors(t *testing.T) {
 		must(t, a.Close())
 		_, err := f.Send(task, a, 0, -1)
 		want(t, "a closed connection", err, loop.ErrClosed)
-		a, b = pair(task, t)
-		defer a.Close()
-		defer b.Close()
-		return both(task, func(task *loop.Task) error {
-			n, err := f.Send(task, a, 0, -1, sendfile.WithProgress(func(int64) { _ = f.Close() }))
-			want(t, "a file that was closed", err, os.ErrClosed)
-			if n == 0 || n >= f.Size() {
-				t.Errorf("%d bytes were sent", n)
-			}
-			return a.SendEOF(task)
-		}, func(task *loop.Task) error {
-			_, err := receiveAll(task, b)
-			return err
-		})
+		return nil
 	})
 }
 
@@ -301,6 +313,9 @@ func TestTransmitRefused(t *testing.T) {
 		})
 	}
 	t.Run("too many", func(t *testing.T) {
+		if can, should := sendfile.TransmittedBySystem(); can && !should {
+			t.Skip("Windows for clients carries out two at a time")
+		}
 		transmits(t)
 		sendsAll(t, f, data, sendfile.TransmitMax+1)
 	})

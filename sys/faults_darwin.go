@@ -1157,7 +1157,7 @@ func SetLinger(fd FD, on bool, seconds int) (err error) {
 	return
 }
 
-// Transmits reports whether this system has such transmissions, any number at a
+// Transmits reports whether this system carries out any number of transmissions at a
 // time: Darwin has none, see Sendfile.
 func Transmits() bool { return darwin.Transmits() }
 

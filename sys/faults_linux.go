@@ -1197,7 +1197,7 @@ func SetLinger(fd FD, on bool, seconds int) (err error) {
 	return
 }
 
-// Transmits reports whether this system has such transmissions, any number at a
+// Transmits reports whether this system carries out any number of transmissions at a
 // time: Linux has none, see Sendfile.
 func Transmits() bool { return linux.Transmits() }
 

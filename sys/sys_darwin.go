@@ -645,7 +645,7 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // than 327 seconds become 327, the kernel's limit; negative ones are EINVAL.
 func SetLinger(fd FD, on bool, seconds int) error { return darwin.SetLinger(fd, on, seconds) }
 
-// Transmits reports whether this system has such transmissions, any number at a
+// Transmits reports whether this system carries out any number of transmissions at a
 // time: Darwin has none, see Sendfile.
 func Transmits() bool { return darwin.Transmits() }
 

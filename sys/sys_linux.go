@@ -686,7 +686,7 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // that are negative or too many for a C int are EINVAL.
 func SetLinger(fd FD, on bool, seconds int) error { return linux.SetLinger(fd, on, seconds) }
 
-// Transmits reports whether this system has such transmissions, any number at a
+// Transmits reports whether this system carries out any number of transmissions at a
 // time: Linux has none, see Sendfile.
 func Transmits() bool { return linux.Transmits() }
 

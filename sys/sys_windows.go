@@ -626,16 +626,15 @@ func Getsockopt(fd FD, level, name int, value []byte) (int, error) {
 // is 65535 seconds.
 func SetLinger(fd FD, on bool, seconds int) error { return windows.SetLinger(fd, on, seconds) }
 
-// Transmits reports whether this system has such transmissions, any number at a
-// time: servers do, see RtlGetVersion.
+// Transmits reports whether this system carries out any number of transmissions at a
+// time: editions for servers do, see RtlGetVersion.
 func Transmits() bool { return windows.Transmits() }
 
 // BeginTransmit has the system send head, n bytes of the file from the offset on,
 // and tail over a stream socket, see TransmitFile. It may wait for a disk, but not
 // for the peer; Wait must follow. A file that ends before has what there is sent and
 // no tail, and nothing at all if there is nothing at the offset. The socket must stay
-// open until Wait has returned. Errors are such that nothing was sent:
-// errors.ErrUnsupported where Transmits is false; EINVAL for an n that is not in 1 to
+// open until Wait has returned. After an error nothing was sent: it is EINVAL for an n that is not in 1 to
 // MaxTransmit, for a negative offset and for more than MaxTransmitEdge bytes of head
 // or tail.
 func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (*Transmit, error) {

@@ -17,7 +17,7 @@ const (
 // Transmit is a transmission that is under way.
 type Transmit struct{}
 
-// Transmits reports whether this system has such transmissions, any number at a
+// Transmits reports whether this system carries out any number of transmissions at a
 // time: Linux has none, see Sendfile.
 func Transmits() bool { return false }
 

@@ -1,7 +1,6 @@
 package windows
 
 import (
-	"errors"
 	"os"
 	"sync"
 	"unsafe"
@@ -22,8 +21,9 @@ import (
 //   - The outcome is read from the OVERLAPPED structure and not asked for by the
 //     number of the socket, which may be another's by then. CancelIoEx finds an
 //     operation by its structure too: on a foreign socket it finds nothing.
-//   - Wine loses a cancellation that meets the operation at work, though it says that
-//     it was done. So it is asked for again until the event is set.
+//   - Wine 8 loses what meets the operation at work: a cancellation, though it says
+//     that it was done, and a reset. So to cancel is asked for again until the event
+//     is set.
 //   - The tail goes even if the file ends before its part does. So the part is held
 //     against the size of the file first; what shortens the file after that is met
 //     by the count alone. Beyond the end of the file Windows has an error
@@ -38,8 +38,8 @@ import (
 //     integrity: where it would, the connection is reset. Until then the count is
 //     that of the bytes that the peer gets.
 //   - Editions of Windows for clients carry out two at a time, in the whole system,
-//     and let others wait. Two receivers that are slow would stop everybody's files:
-//     there it is not used. Wine, which says that it is such an edition, has no limit.
+//     and let others wait. Two receivers that are slow would stop everybody's files,
+//     and so Transmits advises against it there. Wine says that it is such an edition.
 
 // Bounds of what one call is asked for.
 const (
@@ -76,30 +76,25 @@ var transmits struct {
 	underway map[*Transmit]struct{}
 }
 
-// Transmits reports whether this system has such transmissions, any number at a
-// time: servers do, see RtlGetVersion.
-func Transmits() bool { return manyTransmits() }
+// Transmits reports whether this system carries out any number of transmissions at a
+// time: editions for servers do, see RtlGetVersion.
+func Transmits() bool { return isServer() }
 
-var manyTransmits = sync.OnceValue(func() bool {
+var isServer = sync.OnceValue(func() bool {
 	const workstation = 1 // VER_NT_WORKSTATION
-	return windows.RtlGetVersion().ProductType != workstation ||
-		ntdll.NewProc("wine_get_version").Find() == nil
+	return windows.RtlGetVersion().ProductType != workstation
 })
 
 // BeginTransmit has the system send head, n bytes of the file from the offset on,
 // and tail over a stream socket, see TransmitFile. It may wait for a disk, but not
 // for the peer; Wait must follow. A file that ends before has what there is sent and
 // no tail, and nothing at all if there is nothing at the offset. The socket must stay
-// open until Wait has returned. Errors are such that nothing was sent:
-// errors.ErrUnsupported where Transmits is false; EINVAL for an n that is not in 1 to
+// open until Wait has returned. After an error nothing was sent: it is EINVAL for an n that is not in 1 to
 // MaxTransmit, for a negative offset and for more than MaxTransmitEdge bytes of head
 // or tail.
 func BeginTransmit(
 	socket, file FD, head []byte, offset int64, n int, tail []byte,
 ) (*Transmit, error) {
-	if !Transmits() {
-		return nil, errors.ErrUnsupported
-	}
 	if n < 1 || n > MaxTransmit || offset < 0 ||
 		len(head) > MaxTransmitEdge || len(tail) > MaxTransmitEdge {
 		return nil, EINVAL

@@ -198,8 +198,16 @@ func TestTransmitBroken(t *testing.T) {
 	a, b := pair(t)
 	l := must(BeginTransmit(a, file, nil, 0, fileSize, nil))(t)
 	reset(t, b)
-	if n, err := l.Wait(); err != ECONNRESET && err != ECONNABORTED || n >= fileSize {
+	if wine() {
+		ok(t, l.Cancel()) // it may have lost the reset
+	}
+	aborted := Errno(windows.ERROR_OPERATION_ABORTED)
+	if n, err := l.Wait(); err != ECONNRESET && err != ECONNABORTED &&
+		(err != aborted || !wine()) || n >= fileSize {
 		t.Errorf("%d bytes were sent to a peer that has gone: %v", n, err)
+	}
+	if wine() {
+		return // nor does it always end with its socket
 	}
 	a, b = pair(t)
 	l = must(BeginTransmit(a, file, nil, 0, fileSize, nil))(t)
