@@ -67,8 +67,9 @@ func Segments(b []byte, size int) iter.Seq[[]byte] {
 	}
 }
 
-// Rights are the descriptors in control data that came. They belong to the
-// caller, and come only if Msg.WantRights asked for them.
+// Rights are the descriptors in control data that the peer has passed. They belong
+// to the caller, and come only if Msg.WantRights asked for them. One that the kernel
+// adds, since SO_PASSPIDFD was set, is not among them, and is the caller's as well.
 func Rights(control []byte) (fds []sys.FD) {
 	for m := range ControlMessages(control) {
 		fds = m.AppendRightsTo(fds)

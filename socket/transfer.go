@@ -148,7 +148,9 @@ func (s *Socket) tryRecvMsg(m *Msg, flags int) (int, error) {
 
 // SendMsg sends m, see sendmsg(2), waiting until some of it is taken: on a
 // stream that may be less than its buffers hold, and the number of bytes is
-// returned. It is a checkpoint; after Cancelled nothing has been sent.
+// returned. Control data, descriptors for example, went with the first of them:
+// what is sent of the rest must not have them again. It is a checkpoint; after
+// Cancelled nothing has been sent.
 func (s *Socket) SendMsg(t *loop.Task, m *Msg, flags int) (int, error) {
 	err := s.sendable(m)
 	if err == nil {
