@@ -214,15 +214,20 @@ func (c *TLSConn) sendAll(t *loop.Task, b []byte) (sent int, err error) {
 			c.breaks("tls send", err)
 			return sent, c.broken
 		}
-		if len(c.wire.out) == 0 { // it has gone already
-			_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
-			continue
-		}
-		if err := c.flush(t); err != nil {
+		if err := c.pushed(t); err != nil {
 			return sent, err
 		}
 	}
 	return sent, nil
+}
+
+// pushed sends what has been encrypted, unless it has gone already.
+func (c *TLSConn) pushed(t *loop.Task) error {
+	if len(c.wire.out) == 0 {
+		_ = loop.ShieldedCheckpoint(t) // only a wrong task fails, and that was checked
+		return nil
+	}
+	return c.flush(t)
 }
 
 // encrypt leaves the ciphertext of b in the wire, or less if the socket takes it.
