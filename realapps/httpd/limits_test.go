@@ -58,13 +58,16 @@ func TestSlowHeader(t *testing.T) {
 	})
 }
 
+// TestSlowBody: the body has a time of its own, however short that of the header.
 func TestSlowBody(t *testing.T) {
-	const limit = 300 * time.Millisecond
+	const limit = 900 * time.Millisecond
 	onBoth(t, func(t *testing.T, transport string) {
-		p := start(t, transport, "-body-timeout", limit.String())
+		p := start(t, transport, "-body-timeout", limit.String(), "-header-timeout", (limit / 3).String())
 		c := p.dial()
 		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n")
-		drip(t, c, strings.Repeat("x", 3999), limit/10)
+		if took := drip(t, c, strings.Repeat("x", 3999), limit/10); took < limit*9/10 {
+			t.Errorf("cut after %v", took)
+		}
 		if res, _ := c.answer(); res.StatusCode != http.StatusRequestTimeout || !res.Close {
 			t.Error(res.Status, res.Header)
 		}
