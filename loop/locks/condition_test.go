@@ -327,3 +327,28 @@ func TestConditionOwnerWithoutWaitingEnds(t *testing.T) {
 		})
 	}
 }
+
+// And if it took the free lock back for its own cancellation.
+func TestConditionCancelledOwnerEnds(t *testing.T) {
+	inNursery(t, func(task *loop.Task, n *loop.Nursery) error {
+		var l locks.Lock
+		c := must(locks.NewCondition(&l))
+		var got error
+		wait := func(task *loop.Task) error {
+			if err := l.Acquire(task); err != nil {
+				return err
+			}
+			got = c.Wait(task)
+			return nil // and takes the lock along
+		}
+		first := spawnScoped(task, n, wait)
+		settle(task)
+		n.Spawn(wait)
+		settle(task)
+		first.Cancel("test")
+		settle(task)
+		want(t, "the Wait of the other", got, loop.ErrBroken)
+		n.Cancel("enough")
+		return nil
+	})
+}
