@@ -213,28 +213,48 @@ var (
 
 // Inside reports whether the caller runs inside a task or a callback of some
 // loop, where it must not block: for functions that do, to refuse. It may be
-// called on any goroutine, and takes a microsecond or less. Sync-coloured.
+// called on any goroutine, and takes a microsecond or less. In an iterator that is
+// pulled (iter.Pull) it reports false: whose it is nothing tells. Sync-coloured.
 func Inside() bool { return onLoopGoroutine() }
 
 // onLoopGoroutine reports whether the caller runs inside a task or a callback
-// of some loop, by a walk over its own stack: about a microsecond, for calls
-// that are rare, and free of data races from whatever goroutine it is made.
+// of some loop, see whereabouts. In an iterator that is pulled it does not.
+func onLoopGoroutine() bool { return callerIs() == onLoop }
+
+// whereabouts is what can be told of a goroutine by its stack.
+type whereabouts uint8
+
+const (
+	outside     whereabouts = iota // an ordinary goroutine
+	onLoop                         // inside a task or a callback of some loop
+	onCoroutine                    // in an iterator that is pulled: whose, nothing tells
+)
+
+// callerIs finds out by a walk over the caller's own stack: about a microsecond, for
+// calls that are rare, and free of data races from whatever goroutine it is made.
 // Skipping frames costs as much as reporting them, so pieces of a deep stack
 // grow.
-func onLoopGoroutine() bool {
+func callerIs() whereabouts {
 	var few [64]uintptr
 	pcs := few[:]
+	var last, before *runtime.Func
 	for skip := 2; ; {
 		n := runtime.Callers(skip, pcs)
 		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil {
-				if e := f.Entry(); e == coroutineEntry || e == loopEntry {
-					return true
-				}
+			f := runtime.FuncForPC(pc - 1)
+			if f == nil {
+				continue
 			}
+			if e := f.Entry(); e == coroutineEntry || e == loopEntry {
+				return onLoop
+			}
+			before, last = last, f // last is runtime.goexit in the end
 		}
 		if n < len(pcs) {
-			return false
+			if before != nil && before.Name() == "runtime.corostart" {
+				return onCoroutine
+			}
+			return outside
 		}
 		skip += n
 		pcs = make([]uintptr, 4*n)

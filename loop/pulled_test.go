@@ -186,3 +186,32 @@ func TestS103TaskEndsInAPulledScope(t *testing.T) {
 		return loop.Checkpoint(task)
 	})
 }
+
+// What belongs to the loop belongs to an iterator of its tasks as well, which has a
+// stack of its own when it is pulled.
+func TestIteratorPulledMayCancel(t *testing.T) {
+	virtually(t, func(task *loop.Task, _ *looptest.Clock) error {
+		for name, cancel := range map[string]func(*loop.Nursery, *loop.Handle[int]) error{
+			"Nursery.Cancel": func(n *loop.Nursery, _ *loop.Handle[int]) error { return n.Cancel("test") },
+			"Scope.Stop":     func(n *loop.Nursery, _ *loop.Handle[int]) error { return n.Scope().Stop(0, "test") },
+			"Handle.Cancel":  func(_ *loop.Nursery, h *loop.Handle[int]) error { return h.Cancel("test") },
+		} {
+			err := loop.Nurse(task, func(n *loop.Nursery) error {
+				h, err := loop.Go(n, func(task *loop.Task) (int, error) { return 0, loop.SleepForever(task) })
+				if err != nil {
+					return err
+				}
+				next, stop := iter.Pull(func(yield func(error) bool) { yield(cancel(n, h)) })
+				defer stop()
+				err, _ = next()
+				want(t, name, err, nil)
+				if err != nil {
+					n.Cancel("or else it goes on for ever")
+				}
+				return nil
+			})
+			want(t, "the nursery", err, nil)
+		}
+		return nil
+	})
+}

@@ -168,9 +168,17 @@ func (s *Scope) Cancel(reason string) error {
 	return nil
 }
 
-// foreign reports whether the scope is active and the caller outside its loop.
+// foreign reports whether the scope is active and the caller outside its loop. An
+// iterator that is pulled is taken for one of the task that has its turn.
 func (s *Scope) foreign() bool {
-	return s.state == scopeActive && (s.loop.sleeping.Load() || !onLoopGoroutine())
+	if s.state != scopeActive {
+		return false
+	}
+	if s.loop.sleeping.Load() {
+		return true
+	}
+	caller := callerIs()
+	return caller == outside || caller == onCoroutine && s.loop.current == nil
 }
 
 func (s *Scope) cancel(source Source, reason string) {
