@@ -16,7 +16,7 @@ var errAbandoned = fmt.Errorf("%w: an iterator was stopped after its task had en
 func (s *Scope) result(t *Task, err error) error {
 	if t.scope != s {
 		if s.state != scopeActive {
-			return errAbandoned
+			return both(err, errAbandoned)
 		}
 		err = s.misnested(t, err)
 	}

@@ -146,7 +146,7 @@ func host(
 func (n *Nursery) leave(t *Task, err error) error {
 	if t.scope != &n.scope {
 		if n.closed {
-			return errAbandoned
+			return both(err, errAbandoned)
 		}
 		err = n.scope.misnested(t, err)
 	}

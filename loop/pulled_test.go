@@ -169,11 +169,12 @@ func TestS103TaskEndsInAPulledNursery(t *testing.T) {
 func TestS103TaskEndsInAPulledScope(t *testing.T) {
 	virtually(t, func(task *loop.Task, _ *looptest.Clock) error {
 		var stop func()
+		var late error
 		err := loop.Nurse(task, func(n *loop.Nursery) error {
 			_, err := loop.Go(n, func(task *loop.Task) (int, error) {
 				var next func() (int, bool)
 				next, stop = iter.Pull(func(yield func(int) bool) {
-					loop.MoveOnAfter(task, time.Hour, func(*loop.Scope) error { yield(1); return nil })
+					late = loop.MoveOnAfter(task, time.Hour, func(*loop.Scope) error { yield(1); return errKey })
 				})
 				next()
 				return 0, nil
@@ -183,6 +184,8 @@ func TestS103TaskEndsInAPulledScope(t *testing.T) {
 		want(t, "the nursery", err, loop.ErrMisuse)
 		wantTrue(t, "no deadline is left", !task.Loop().Statistics().HasDeadline)
 		stop()
+		want(t, "leaving the scope at last", late, loop.ErrMisuse)
+		want(t, "its own error", late, errKey)
 		return loop.Checkpoint(task)
 	})
 }

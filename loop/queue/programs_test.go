@@ -271,7 +271,7 @@ func (p *program) start(task *loop.Task, at *place, depth int) error {
 			})
 		})
 		switch {
-		case errors.Is(err, loop.ErrClosed): // n was cancelled
+		case errors.Is(err, loop.ErrClosed) && !p.holdsRaised(err): // n was cancelled
 			return nil
 		case err != nil:
 			return err
@@ -303,7 +303,7 @@ func (p *program) generate(task *loop.Task, at *place, depth int) error {
 	last := p.IntN(5)
 	for i, err := range items {
 		switch {
-		case errors.Is(err, loop.ErrBroken): // n has its error
+		case errors.Is(err, loop.ErrBroken) && !p.holdsRaised(err): // n has its error
 			return nil
 		case err != nil:
 			return err
@@ -331,6 +331,16 @@ func errorsIn(err error, count map[error]int) map[error]int {
 		}
 	}
 	return count
+}
+
+// holdsRaised reports whether an error that must not be lost is in err.
+func (p *program) holdsRaised(err error) bool {
+	for e := range errorsIn(err, map[error]int{}) {
+		if p.raised[e] {
+			return true
+		}
+	}
+	return false
 }
 
 // check looks at what a program has left behind.
