@@ -42,7 +42,8 @@ const (
 	Refuse Policy = iota
 
 	// DropOldest makes room by dropping messages that wait, the oldest first, and
-	// counts them: for consumers who want the news.
+	// counts them: for consumers who want the news. While a Send waits, which came
+	// first and is not dropped, it is the new message.
 	DropOldest
 
 	// DropNewest drops the message, and counts it: for consumers who want what

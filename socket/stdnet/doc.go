@@ -10,5 +10,6 @@
 // it leaves its loop and becomes what package net would have made, on which
 // net/http, HTTP/2 and database drivers work unchanged. Conn, Listener and
 // PacketConn go the other way. A Dialer dials for goroutines, with the names
-// and the races of lion.
+// and the races of lion. docs/which-stream.md shows it under net/http, gRPC and
+// database/sql.
 package stdnet
