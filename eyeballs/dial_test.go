@@ -223,7 +223,7 @@ func TestDialIsACheckpoint(t *testing.T) {
 
 // A refused connection of a literal is told with its errno and address.
 func TestRefused(t *testing.T) {
-	looptest.Config{Limit: 4 * looptest.Patience}.Run(t, func(task *loop.Task) error {
+	looptest.Config{Limit: 2 * looptest.Patience}.Run(t, func(task *loop.Task) error {
 		at := refused(t, task.Loop())
 		_, err := eyeballs.Dial(task, nil, at.String())
 		if !errors.Is(err, sys.ECONNREFUSED) || !strings.Contains(err.Error(), at.String()) {
