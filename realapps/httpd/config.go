@@ -93,28 +93,26 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	return c, c.check()
 }
 
-// port reads the address, which is that of an interface or, with nothing before
-// the port, stands for all.
-func (c *config) port() (uint16, error) {
+// checkAddr reads the address, which is that of an interface or, with nothing
+// before the port, stands for all.
+func (c *config) checkAddr() error {
 	text := c.addr
 	if strings.HasPrefix(text, ":") {
 		text = "0.0.0.0" + text
 	}
-	addr, err := netip.ParseAddrPort(text)
-	return addr.Port(), err
+	_, err := netip.ParseAddrPort(text)
+	return err
 }
 
 // check refuses what can not mean anything.
 func (c *config) check() error {
-	port, err := c.port()
+	err := c.checkAddr()
 	switch {
 	case c.transport != transportLion && c.transport != transportNet:
 		return fmt.Errorf("-transport is %q; it is lion or net", c.transport)
 	case err != nil:
 		return fmt.Errorf("-addr is %q; it takes an IP address and a port, such as 127.0.0.1:8080,"+
 			" or :8080 for all addresses", c.addr)
-	case port == 0 && c.loops > 1 && c.transport == transportLion:
-		return errors.New("-addr with port 0 lets the system choose a port, for each loop another: give -loops 1")
 	}
 	for _, limit := range []struct {
 		name            string

@@ -12,15 +12,19 @@ import (
 	"github.com/lion-go/lion/socket"
 )
 
-// serveLion serves on loops of lion that share nothing but the address: each has
-// a listener of its own, and the system spreads the connections.
+// serveLion serves on loops of lion that share nothing but the address: the
+// system spreads the connections over them, or the first one hands them out.
 func serveLion(c *config, s *site, ready func(addr string)) error {
 	if err := alone(c); err != nil {
 		return err
 	}
-	o := &overLion{site: s, ready: ready}
+	team, err := socket.NewTeam(c.loops, c.addr)
+	if err != nil {
+		return err
+	}
+	o := &overLion{site: s, team: team, ready: ready}
 	o.unready.Store(int32(c.loops))
-	err := o.run()
+	err = o.run()
 	if err != nil && err != loop.ErrInterrupt {
 		return err
 	}
@@ -33,9 +37,24 @@ func serveLion(c *config, s *site, ready func(addr string)) error {
 // run runs the loops. That of one loop says what went wrong in one line.
 func (o *overLion) run() error {
 	if n := o.site.config.loops; n > 1 {
-		return loop.RunEach(n, o.main, loop.CatchInterrupt())
+		return once(loop.RunEach(n, o.main, loop.CatchInterrupt()))
 	}
 	return loop.Run(func(t *loop.Task) error { return o.main(t, 0) }, loop.CatchInterrupt())
+}
+
+// once has several loops that say the same say it once.
+func once(err error) error {
+	var all *loop.Group
+	if !errors.As(err, &all) {
+		return err
+	}
+	first := all.Unwrap()[0]
+	for _, other := range all.Unwrap() {
+		if other.Error() != first.Error() {
+			return err
+		}
+	}
+	return first
 }
 
 // alone makes sure that nobody listens on the address. Several loops share it by
@@ -57,6 +76,7 @@ func alone(c *config) error {
 // overLion is what the loops have in common.
 type overLion struct {
 	site    *site
+	team    *socket.Team
 	ready   func(addr string)
 	unready atomic.Int32 // loops that do not accept yet
 	cut     atomic.Int32 // connections cancelled at the end of the grace period
@@ -65,14 +85,7 @@ type overLion struct {
 // main is the main task of one loop.
 func (o *overLion) main(t *loop.Task, index int) error {
 	c := o.site.config
-	var setup []socket.SetupOption
-	if c.loops > 1 {
-		setup = append(setup, socket.With(socket.ReusePort, true))
-	}
-	ln, err := socket.ListenTCP(t.Loop(), c.addr, setup...)
-	if errors.Is(err, errors.ErrUnsupported) && c.loops > 1 {
-		return fmt.Errorf("this system does not let %d loops share an address (-loops 1 works): %w", c.loops, err)
-	}
+	ln, err := o.listen(t, index)
 	if err != nil {
 		return err
 	}
@@ -84,6 +97,15 @@ func (o *overLion) main(t *loop.Task, index int) error {
 		socket.WithGrace(c.grace),
 		socket.WithIdleTimeout(c.idleTimeout),
 		socket.WithMaxConnections(share(c.maxConns, c.loops, index)))
+}
+
+// listen makes the listener of one loop. One that is alone has the address to
+// itself: nobody else may listen on it.
+func (o *overLion) listen(t *loop.Task, index int) (*socket.Listener, error) {
+	if c := o.site.config; c.loops == 1 {
+		return socket.ListenTCP(t.Loop(), c.addr)
+	}
+	return o.team.Listen(t, index)
 }
 
 // share is the part of n that falls to one of several.
