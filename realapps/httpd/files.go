@@ -13,7 +13,8 @@ package main
 //     lie. They do not exist here. A link to such a file under another name is
 //     served: somebody has made it.
 //   - Windows reaches a file under several names: with a stream behind a colon,
-//     with backslashes, with a short alias such as GIT~1. These are refused there.
+//     with backslashes, with a short alias such as GIT~1, with dots or spaces at the
+//     end of a name. These are refused there.
 //   - Opening a FIFO waits for its writer, and opening a device may do
 //     anything. So a file is looked at before it is opened, and again afterwards,
 //     since it may have been another one by then.
@@ -81,10 +82,23 @@ func fileName(urlPath string) (name string, ok bool) {
 		return "", false
 	case strings.HasPrefix(name, "."), strings.Contains(name, "/."):
 		return "", false
-	case os.PathSeparator != '/' && strings.ContainsAny(name, `\:~`):
+	case os.PathSeparator != '/' && aliased(name):
 		return "", false
 	}
 	return name, true
+}
+
+// aliased reports whether Windows could take a name for another one.
+func aliased(name string) bool {
+	if strings.ContainsAny(name, `\:~`) {
+		return true
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if strings.HasSuffix(element, ".") || strings.HasSuffix(element, " ") {
+			return true
+		}
+	}
+	return false
 }
 
 // open opens a regular file.

@@ -103,6 +103,19 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+func TestAliased(t *testing.T) {
+	for _, name := range []string{"a.", "a ", "d./a", "d /a", "a:b", `d\a`, "GIT~1/config", "a. "} {
+		if !aliased(name) {
+			t.Errorf("%q passes", name)
+		}
+	}
+	for _, name := range []string{"a", "a.txt", "a b.txt", "d.d/a"} {
+		if aliased(name) {
+			t.Errorf("%q does not pass", name)
+		}
+	}
+}
+
 func TestRangesAndDates(t *testing.T) {
 	root := tree(t, map[string]string{"f": "0123456789"})
 	when := time.Date(2020, 2, 3, 4, 5, 6, 700, time.UTC)
