@@ -114,7 +114,8 @@ func exitStatus(s os.Signal) int {
 // wrong what a shell reports for the first signal: 130 (128 + SIGINT) for an
 // interrupt from the keyboard or by Loop.Interrupt, 143 (128 + SIGTERM) for a
 // request to terminate. A server for which that is an orderly end returns nil
-// where its error == ErrInterrupt. Main does not return.
+// where its error == ErrInterrupt, or is a Group of nothing else, which a nursery
+// around it makes of that. Main does not return.
 func Main(main func(*Task) error, opts ...Option) {
 	var first os.Signal
 	err := Run(main, append(opts, CatchInterrupt(), noteSignal(&first))...)

@@ -20,7 +20,9 @@
 // much went, but Winsock may reset the connection then.
 //
 // Who opens a file for each answer uses Open, which costs half of what os.Open does.
-// The function Send takes an *os.File; it asks less if it is told the size.
+// The function Send takes an *os.File; it asks less if it is told the size. Open
+// follows links, as os.Open does: who serves files by names that strangers choose
+// opens them beneath an os.Root, and uses Send.
 //
 // A file that is not in the page cache would make its loop wait for the disk,
 // and with it every other task. Where the system tells (Linux), each part is

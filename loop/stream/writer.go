@@ -32,8 +32,10 @@ const (
 	idleMessages = 64
 )
 
-// A Policy says what a Writer does with a message for which there is no room:
-// the consumer is slow.
+// A Policy says what a Writer does with a message for which there is no room: the
+// consumer is slow, or one turn of a task has put more than the bounds allow. The
+// Writer sends when that turn ends, which a checkpoint does only now and then: who
+// puts much in one go has larger bounds, or calls loop.Yield in between.
 type Policy uint8
 
 const (
@@ -51,7 +53,8 @@ const (
 	DropNewest
 
 	// CloseSlow aborts the stream, which must have an Abort or a Close. Whatever is
-	// called next answers ErrSlow.
+	// called next on the Writer answers ErrSlow; who receives on the stream is told
+	// that it was closed.
 	CloseSlow
 )
 
