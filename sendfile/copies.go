@@ -48,7 +48,11 @@ func (x *transfer) sendCopies(t *loop.Task, to stream.Sender) error {
 
 // copyOver goes on with a connection for which the kernel does not help.
 func (x *transfer) copyOver(t *loop.Task, claim socket.Claim) error {
-	if err := x.sendBytes(t, claim, &x.header, sys.MSG_MORE); err != nil {
+	more := sys.MSG_MORE
+	if x.unsized {
+		more = 0 // it may be empty: the kernel would hold the header back for 200 ms
+	}
+	if err := x.sendBytes(t, claim, &x.header, more); err != nil {
 		return err
 	}
 	err := x.pieces(t, func(b []byte) (sent int, err error) {

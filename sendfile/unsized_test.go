@@ -2,7 +2,9 @@ package sendfile_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/lion-go/lion/loop"
@@ -57,4 +59,34 @@ func TestSendOfAFileWithoutASize(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A file that is empty has nothing come after the header, which waits for nothing then.
+func TestSendOfAnEmptyFileHoldsNothingBack(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "empty")
+	must(t, os.WriteFile(name, nil, 0o600))
+	var silent error
+	run(t, func(task *loop.Task) error {
+		f, err := sendfile.Open(name)
+		must(t, err)
+		defer f.Close()
+		a, b := pair(task, t)
+		defer b.Close()
+		defer a.Close()
+		n, err := f.Send(task, a, 0, -1, sendfile.WithHeader([]byte("head")))
+		must(t, err)
+		info, err := a.Socket().Info()
+		if errors.Is(err, errors.ErrUnsupported) {
+			silent = err
+			return nil
+		}
+		must(t, err)
+		if n != 4 || info.Unsent != 0 {
+			t.Errorf("%d bytes were sent, of which the kernel holds back %d", n, info.Unsent)
+		}
+		return nil
+	})
+	if silent != nil {
+		t.Skip("this system does not tell what has been sent:", silent)
+	}
 }
