@@ -129,3 +129,27 @@ func TestTLSVectoredCancelledEverywhere(t *testing.T) {
 	})
 	t.Logf("%d moments", moments)
 }
+
+// A buffer of which a part is left, behind a long chunk or a full record, is joined
+// with those that follow, none of which loses a byte.
+func TestTLSVectoredJoinsTheRest(t *testing.T) {
+	data := pattern(150_000)
+	buffers := [][]byte{data[:100_000]}
+	for rest := data[100_000:]; len(rest) > 0; rest = rest[min(3001, len(rest)):] {
+		buffers = append(buffers, rest[:min(3001, len(rest))])
+	}
+	run(t, func(task *loop.Task) error {
+		a, b := tlsPair(task, t)
+		defer closeAll(a, b)
+		return both(task, func(task *loop.Task) error {
+			must(t, a.SendAllVectored(task, buffers))
+			return a.SendEOF(task)
+		}, func(task *loop.Task) error {
+			got, err := receiveAll(task, b, 30_000)
+			if !bytes.Equal(got, data) {
+				t.Errorf("%d bytes came, or others", len(got))
+			}
+			return err
+		})
+	})
+}
