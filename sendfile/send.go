@@ -32,11 +32,11 @@ const (
 // the offset must be 0, and a negative n is everything up to its end. Send
 // returns how many bytes went, those of the header and trailer included, also
 // with an error; what a cancellation leaves half-way of a regular file can be
-// continued from there (by TransmitFile unless it cost the connection). (Of a pipe up to 64 KiB may have been read, or be read
-// yet, that did not go: they are lost.) A file that ends before n bytes is
-// io.ErrUnexpectedEOF, after what there was has been sent. While Send runs on a
-// *socket.Conn others that send on it get loop.ErrBusy. It is a checkpoint, and so
-// is each part of a large file.
+// continued from there, unless it was TransmitFile's and cost the connection. (Of
+// a pipe up to 64 KiB may have been read, or be read yet, that did not go: they are
+// lost.) A file that ends before n bytes is io.ErrUnexpectedEOF, after what there
+// was has been sent. While Send runs on a *socket.Conn others that send on it get
+// loop.ErrBusy. It is a checkpoint, and so is each part of a large file.
 func Send(
 	t *loop.Task, to stream.Sender, f *os.File, offset, n int64, opts ...Option,
 ) (sent int64, err error) {

@@ -1144,9 +1144,9 @@ func Transmits() bool { return windows.Transmits() }
 // and tail over a stream socket, see TransmitFile. It may wait for a disk, but not
 // for the peer; Wait must follow. A file that ends before has what there is sent and
 // no tail, and nothing at all if there is nothing at the offset. The socket must stay
-// open until Wait has returned. After an error nothing was sent: it is EINVAL for an n that is not in 1 to
-// MaxTransmit, for a negative offset and for more than MaxTransmitEdge bytes of head
-// or tail.
+// open until Wait has returned. After an error nothing was sent: it is EINVAL for an
+// n that is not in 1 to MaxTransmit, for a negative offset and for more than
+// MaxTransmitEdge bytes of head or tail.
 func BeginTransmit(socket, file FD, head []byte, offset int64, n int, tail []byte) (r0 *Transmit, err error) {
 	call := faults.Enter("BeginTransmit", socket, file)
 	if call.Err != nil {
