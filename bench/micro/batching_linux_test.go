@@ -116,33 +116,17 @@ func limitName(n int) string {
 }
 
 func accepting(b *testing.B, batch, visitors int, work time.Duration, backlog int) {
-	at, ended := make(chan string), make(chan error, 1)
-	var l *loop.Loop
-	var ln *socket.Listener
-	go func() {
-		ended <- loop.Run(func(t *loop.Task) (err error) {
-			l = t.Loop()
-			var opts []socket.SetupOption
-			if backlog > 0 {
-				opts = append(opts, socket.WithBacklog(backlog))
-			}
-			if ln, err = socket.ListenTCP(l, "127.0.0.1:0", opts...); err != nil {
-				return err
-			}
-			at <- ln.Addr().String()
-			err = socket.Serve(t, ln, func(t *loop.Task, c stream.Stream) error {
-				return answerVisit(t, c, work)
-			}, socket.WithAcceptBatch(batch))
-			if ln.Socket().Closed() {
-				return nil
-			}
-			return err
-		})
-	}()
+	var setup []socket.SetupOption
+	if backlog > 0 {
+		setup = append(setup, socket.WithBacklog(backlog))
+	}
+	at, l, stop := serveOnLoop(b, setup, func(t *loop.Task, c stream.Stream) error {
+		return answerVisit(t, c, work)
+	}, socket.WithAcceptBatch(batch))
 	count := max(b.N/visitors, 1) * visitors
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(),
-		fmt.Sprintf("%s=throng %s %d %d", clientVariable, <-at, count, visitors))
+		fmt.Sprintf("%s=throng %s %d %d", clientVariable, at, count, visitors))
 	cmd.Stderr = os.Stderr
 	b.ResetTimer()
 	before := processorTime(b)
@@ -150,10 +134,7 @@ func accepting(b *testing.B, batch, visitors int, work time.Duration, backlog in
 	used := processorTime(b) - before
 	b.StopTimer()
 	waits := l.Statistics().Poller.Waits
-	_ = l.CallSoon(func() { _ = ln.Close() })
-	if err := <-ended; err != nil || out == nil {
-		b.Fatal(err)
-	}
+	stop()
 	reportVisits(b, string(out), err, count)
 	b.ReportMetric(float64(used.Nanoseconds())/float64(count)-float64(work.Nanoseconds()), "cpu-ns/conn")
 	b.ReportMetric(float64(waits)/float64(count), "polls/conn")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/lion-go/lion/loop"
 	"github.com/lion-go/lion/loop/stream"
-	"github.com/lion-go/lion/socket"
 )
 
 // Short connections: accept, one request, one answer, close; what one costs the
@@ -99,37 +98,16 @@ func shortOverNet(b *testing.B) (string, func()) {
 }
 
 func shortOverLion(b *testing.B) (string, func()) {
-	at, ended := make(chan string), make(chan error, 1)
-	var l *loop.Loop
-	var ln *socket.Listener
-	go func() {
-		ended <- loop.Run(func(t *loop.Task) (err error) {
-			l = t.Loop()
-			if ln, err = socket.ListenTCP(l, "127.0.0.1:0"); err != nil {
-				return err
-			}
-			at <- ln.Addr().String()
-			err = socket.Serve(t, ln, func(t *loop.Task, c stream.Stream) error {
-				buf := t.Buffer()
-				n, err := c.Receive(t, buf)
-				if err != nil || n == 0 {
-					return err
-				}
-				if err := c.SendAll(t, buf[:n]); err != nil {
-					return err
-				}
-				return c.Close()
-			})
-			if ln.Socket().Closed() {
-				return nil
-			}
+	at, _, stop := serveOnLoop(b, nil, func(t *loop.Task, c stream.Stream) error {
+		buf := t.Buffer()
+		n, err := c.Receive(t, buf)
+		if err != nil || n == 0 {
 			return err
-		})
-	}()
-	return <-at, func() {
-		_ = l.CallSoon(func() { _ = ln.Close() })
-		if err := <-ended; err != nil {
-			b.Fatal(err)
 		}
-	}
+		if err := c.SendAll(t, buf[:n]); err != nil {
+			return err
+		}
+		return c.Close()
+	})
+	return at, stop
 }

@@ -123,39 +123,18 @@ func echoOver(c net.Conn, message []byte) error {
 
 func tlsInTasks(b *testing.B) (at string, stop func()) {
 	server, _ := tlsConfigs(b)
-	address, ended := make(chan string), make(chan error, 1)
-	var l *loop.Loop
-	var ln *socket.Listener
-	go func() {
-		ended <- loop.Run(func(t *loop.Task) (err error) {
-			l = t.Loop()
-			if ln, err = socket.ListenTCP(l, "127.0.0.1:0"); err != nil {
+	at, _, stop = serveOnLoop(b, nil, func(t *loop.Task, c stream.Stream) error {
+		for buf := make([]byte, tlsMessageMost); ; {
+			n, err := c.Receive(t, buf)
+			if n == 0 || err != nil {
 				return err
 			}
-			address <- ln.Addr().String()
-			err = socket.Serve(t, ln, func(t *loop.Task, c stream.Stream) error {
-				for buf := make([]byte, tlsMessageMost); ; {
-					n, err := c.Receive(t, buf)
-					if n == 0 || err != nil {
-						return err
-					}
-					if err := c.SendAll(t, buf[:n]); err != nil {
-						return err
-					}
-				}
-			}, socket.WithTLS(server), socket.OnError(func(*socket.Conn, error) {}))
-			if ln.Socket().Closed() {
-				return nil
+			if err := c.SendAll(t, buf[:n]); err != nil {
+				return err
 			}
-			return err
-		})
-	}()
-	return <-address, func() {
-		_ = l.CallSoon(func() { _ = ln.Close() })
-		if err := <-ended; err != nil {
-			b.Fatal(err)
 		}
-	}
+	}, socket.WithTLS(server), socket.OnError(func(*socket.Conn, error) {}))
+	return at, stop
 }
 
 func tlsOnNet(b *testing.B) (at string, stop func()) {
