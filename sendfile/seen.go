@@ -1,6 +1,9 @@
 package sendfile
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A look at the page cache costs a tenth of an answer of 64 KiB. What many ask for
 // needs no look each time: a file that was whole in the page cache a moment ago is
@@ -15,7 +18,7 @@ const (
 	// seenFor is how long at most a file is taken to be where it was seen. A server
 	// that sends it a thousand times in a second spares nine looks of ten, and a
 	// kernel that reclaims a gigabyte in a second gets through ten megabytes.
-	seenFor = 10_000_000 // nanoseconds
+	seenFor = 10 * time.Millisecond
 
 	// seenFiles is how many are remembered; each takes eight bytes. Where two have one
 	// place the last one has it.
@@ -62,5 +65,5 @@ func (x *transfer) remembered() bool {
 
 // stamp stands for the file and the present moment.
 func (x *transfer) stamp() uint64 {
-	return mix(x.key, uint64(x.t.Now().UnixNano()/seenFor))
+	return mix(x.key, uint64(x.t.Now().UnixNano()/int64(seenFor)))
 }
